@@ -159,7 +159,7 @@ def install_packages(*, node_wheel: bool) -> None:
 
 def locked(package: str) -> str:
     """Cut one package's lines, version and hashes, out of the lock."""
-    found = re.search(rf"^{package}==.*(?:\\\n.*)*\n", LOCK.read_text(), flags=re.MULTILINE)
+    found = re.search(rf"^{package}==(?:.*\\\n)*.*\n", LOCK.read_text(), flags=re.MULTILINE)
     if found is None:
         raise SetupError(f"requirements.lock has no line for {package}; make it anew: make lock")
     return found[0]
