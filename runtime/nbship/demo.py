@@ -8,6 +8,7 @@ are compared with it one by one.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import json
 import os
@@ -36,6 +37,18 @@ LIVE_MONTHS = ("April", "July", "Oct")
 TRAINED_ON = ("Jan", "Feb", "March")
 #: A folder with this file in it was made by the demo, and is the demo's to replace.
 MARK = ".nbship-demo"
+#: What the story uses beside the core: the extras `magics` and `convert`, and what the notebook imports.
+NEEDS = (
+    "IPython",
+    "ipykernel",
+    "libcst",
+    "matplotlib",
+    "mlflow",
+    "nbclient",
+    "nbformat",
+    "pandas",
+    "sklearn",
+)
 
 Json = dict[str, Any]
 
@@ -92,6 +105,7 @@ class Month:
 def demo_command(folder: Path) -> None:
     """Take a real notebook all the way: recorded, exported, registered, watched."""
     started = time.monotonic()
+    require_all()
     place = prepare(folder.resolve())
     run_notebook(place)
     run_id = show_recorded(place)
@@ -135,14 +149,17 @@ def prepare(root: Path) -> Place:
 def run_notebook(place: Place) -> None:
     """Run the notebook in a fresh kernel, as Jupyter does, and keep its outputs."""
     title(2, "It runs in a fresh kernel, with `%load_ext nbship` in its first cell")
-    nbformat, nbclient = needed("nbformat"), needed("nbclient")
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
     notebook = nbformat.read(place.notebook, as_version=4)
-    client = nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(place.notebook.parent)}})
+    client = NotebookClient(notebook, resources={"metadata": {"path": str(place.notebook.parent)}})
     with doing("running every cell"):
         try:
             # Jupyter's server tells its kernels which notebook they serve by this variable.
             client.execute(env={**place.environment, "JPY_SESSION_NAME": str(place.notebook)})
-        except nbclient.exceptions.CellExecutionError as error:
+        except CellExecutionError as error:
             raise RunError(f"the notebook stopped: {error}", where=NOTEBOOK) from error
     nbformat.write(notebook, place.notebook)
     for cell in notebook.cells:
@@ -341,14 +358,12 @@ def nbship() -> list[str]:
     return [str(beside)] if beside.exists() else [sys.executable, "-c", "from nbship.cli import main; main()"]
 
 
-def needed(name: str) -> Any:
-    """Import what only the demo's environment has, or say which extra brings it."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"the demo needs {error.name}", help="pip install 'nbship[all]' scikit-learn matplotlib"
-        ) from error
+def require_all() -> None:
+    """Stop before anything is written, where the demo's own needs are not installed."""
+    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
+    if missing:
+        help_text = "pip install 'nbship[all]' scikit-learn matplotlib"
+        raise InputError(f"the demo needs {', '.join(missing)}", help=help_text)
 
 
 def examples() -> Path:
