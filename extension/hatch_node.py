@@ -17,7 +17,7 @@ def node_fits(version: str) -> bool:
     if found is None:
         return False
     major, minor = int(found[1]), int(found[2])
-    return (major == 20 and minor >= 19) or (major, minor) >= (22, 12)
+    return (major == 20 and minor >= 19) or (major, minor) >= (22, 12)  # noqa: PLR2004  # versions
 
 
 def usable_node() -> bool:

@@ -1,0 +1,5 @@
+module.exports = {
+  testEnvironment: 'jsdom',
+  roots: ['<rootDir>/test'],
+  transform: { '\\.tsx?$': '<rootDir>/test/transform.js' }
+};

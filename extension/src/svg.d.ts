@@ -1,0 +1,9 @@
+declare module '*.svg' {
+  const source: string;
+  export default source;
+}
+
+declare module '*.css' {
+  const source: string;
+  export default source;
+}

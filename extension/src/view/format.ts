@@ -1,0 +1,45 @@
+const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+const precise = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 });
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' });
+
+export const count = (value: number): string => whole.format(value);
+
+export const metric = (value: number): string => precise.format(value);
+
+/** A test's value: two decimals where they say enough, never a misleading zero. */
+export function score(value: number | null): string {
+  if (value === null) {
+    return '–';
+  }
+  if (value !== 0 && Math.abs(value) < 0.005) {
+    return '< 0.01';
+  }
+  return value.toFixed(Math.abs(value) < 100 ? 2 : 0);
+}
+
+const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['year', 31_536_000],
+  ['month', 2_592_000],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+  ['second', 1]
+];
+
+/** How long ago, in the largest unit that is not zero; a clock that is ahead says "now". */
+export function ago(iso: string, now: Date): string {
+  const seconds = Math.max(0, (now.getTime() - new Date(iso).getTime()) / 1000);
+  for (const [unit, size] of STEPS) {
+    if (seconds >= size * (unit === 'second' ? 10 : 1)) {
+      return relative.format(-Math.floor(seconds / size), unit);
+    }
+  }
+  return relative.format(0, 'second');
+}
+
+/** The day and time in the reader's own time zone. */
+export const moment = (iso: string): string =>
+  new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+/** Enough of a digest or run id to recognise it. */
+export const short = (id: string): string => id.replace(/^([a-z0-9]+:)?(.{8}).+$/, '$1$2');

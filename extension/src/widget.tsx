@@ -1,0 +1,34 @@
+/** The view as an anywidget: the trait `state` is the document, whatever the front end. */
+import type { RenderProps } from '@anywidget/types';
+import { createRoot } from 'react-dom/client';
+
+import css from '../style/view.css';
+import { Panel } from './view/Panel';
+import type { State } from './view/state';
+
+interface Traits {
+  state: State | null;
+}
+
+function render({ model, el }: RenderProps<Traits>): () => void {
+  const style = document.createElement('style');
+  style.textContent = css;
+  const place = document.createElement('div');
+  place.className = 'jp-nbship-widget';
+  el.append(style, place);
+  const root = createRoot(place);
+  const draw = (): void => {
+    const state = model.get('state');
+    if (state !== null) {
+      root.render(<Panel situation={{ kind: 'ready', notebook: null, state }} />);
+    }
+  };
+  model.on('change:state', draw);
+  draw();
+  return () => {
+    model.off('change:state', draw);
+    root.unmount();
+  };
+}
+
+export default { render };
