@@ -15,7 +15,7 @@ demo: setup  ## the whole story on a real notebook, in the terminal
 	@$(RUN) scripts/run.py nbship demo --to .demo
 
 lab: setup  ## JupyterLab on the demo notebook: model registered, months arrived, panel open
-	@$(RUN) scripts/lab.py
+	@$(RUN) scripts/lab.py $(OPTIONS)
 
 test: setup  ## every check there is; what CI runs
 	@$(RUN) scripts/check.py

@@ -10,4 +10,4 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import set_up
 
 if __name__ == "__main__":
-    os.execvpe(sys.argv[1], sys.argv[1:], dict(set_up.environment()))  # noqa: S606  # a command is what we are given
+    os.execvpe(sys.argv[1], sys.argv[1:], dict(set_up.environment()))

@@ -1,0 +1,77 @@
+"""Open JupyterLab on the demo's notebook: the model registered, the months arrived, the panel open.
+
+    python scripts/lab.py [options for jupyter lab, such as --no-browser]
+
+What it needs is made once, in .lab; `make clean` makes it new.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import set_up
+
+HERE = set_up.ROOT / ".lab"
+NOTEBOOK = "bikeshare.ipynb"
+#: JupyterLab's layout, as it would save it itself: the notebook in the middle, our panel open at the right.
+WORKSPACE = {
+    "metadata": {"id": "default"},
+    "data": {
+        "layout-restorer:data": {
+            "main": {
+                "dock": {"type": "tab-area", "currentIndex": 0, "widgets": [f"notebook:{NOTEBOOK}"]},
+                "current": f"notebook:{NOTEBOOK}",
+            },
+            "left": {"collapsed": True, "visible": True, "widgets": []},
+            "right": {
+                "collapsed": False,
+                "visible": True,
+                "current": "nbship-panel",
+                "widgets": ["nbship-panel"],
+            },
+            "relativeSizes": [0, 0.72, 0.28],
+        },
+        f"notebook:{NOTEBOOK}": {"data": {"path": NOTEBOOK, "factory": "Notebook"}},
+    },
+}
+
+
+def main(options: list[str]) -> None:
+    """Make what is missing, then become JupyterLab."""
+    environment = dict(set_up.environment())
+    if not HERE.joinpath("work", NOTEBOOK).exists() or not HERE.joinpath("told").exists():
+        subprocess.run(["nbship", "demo", "--to", str(HERE)], cwd=set_up.ROOT, env=environment, check=True)
+        HERE.joinpath("told").touch()
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    environment |= {
+        "NBSHIP_HOME": str(HERE / "home"),
+        # Settings of its own, so that the demo looks the same everywhere and changes nobody's JupyterLab.
+        "JUPYTER_CONFIG_DIR": str(HERE / "jupyter"),
+        "JUPYTERLAB_SETTINGS_DIR": str(HERE / "jupyter" / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(HERE / "jupyter" / "workspaces"),
+    }
+    layout = HERE / "workspace.json"
+    layout.write_text(json.dumps(WORKSPACE))
+    subprocess.run(
+        ["jupyter", "lab", "workspaces", "import", str(layout)],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+    as_root = ["--allow-root"] if os.geteuid() == 0 else []
+    command = ["jupyter", "lab", f"--ServerApp.root_dir={HERE / 'work'}", *as_root, *options]
+    print(f"JupyterLab on {HERE / 'work' / NOTEBOOK}; stop it with Ctrl-C", flush=True)
+    os.chdir(HERE / "work")
+    os.execvpe(command[0], command, environment)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)
