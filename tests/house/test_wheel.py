@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+UV = str(Path(sys.executable).with_name("uv"))
 PACKAGES = ("nbship", "nbship_converter", "nbship_lab", "nbship_magics")
 HEAVY = {"IPython", "jupyter_server", "libcst", "mlflow", "pandas"}
 
@@ -75,7 +76,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target = copy / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target)
-    succeed("uv", "build", "--quiet", "--out-dir", str(copy / "dist"), cwd=copy)
+    succeed(UV, "build", "--quiet", "--out-dir", str(copy / "dist"), cwd=copy)
     (sdist,) = copy.joinpath("dist").glob("*.tar.gz")
     assert sdist.stat().st_size < 5_000_000, "the sdist holds what it should not, such as yarn's cache"
     (built,) = copy.joinpath("dist").glob("*.whl")
@@ -89,11 +90,11 @@ def names(wheel: Path) -> set[str]:
 
 
 def install(wheel: Path, extra: str, folder: Path) -> Environment:
-    succeed("uv", "venv", "--quiet", "--python", sys.executable, str(folder), cwd=folder.parent)
+    succeed(UV, "venv", "--quiet", "--python", sys.executable, str(folder), cwd=folder.parent)
     wanted = f"nbship{extra} @ {wheel.as_uri()}"
     # The lock only holds versions here: what is installed is what the wheel asks for.
     where = ("--python", str(folder / "bin" / "python"), "--constraint", str(ROOT / "requirements.lock"))
-    succeed("uv", "pip", "install", "--quiet", *where, wanted, cwd=folder.parent)
+    succeed(UV, "pip", "install", "--quiet", *where, wanted, cwd=folder.parent)
     return Environment(folder)
 
 
