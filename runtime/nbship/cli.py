@@ -11,7 +11,7 @@ from nbship import __version__
 from nbship.errors import NbshipError
 
 #: Which extra brings a command, where its name does not say so.
-EXTRAS = {"export": "convert", "steps": "convert", "verify": "convert"}
+EXTRAS = {"export": "convert", "steps": "convert", "verify": "convert", "sync": "magics", "status": "magics"}
 
 
 class _Failure(click.ClickException):

@@ -1,0 +1,150 @@
+"""The core's commands that touch data or the registry; loaded only when one of them is called."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nbship import config, text
+from nbship.errors import InputError
+
+_LEVELS = ("info", "warning", "critical")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def _print_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2))
+
+
+@click.command("fingerprint")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_as_json
+def fingerprint_command(files: tuple[Path, ...], *, as_json: bool) -> None:
+    """Hash files, and the tables in them, by content."""
+    from nbship.fingerprint import fingerprint_file
+
+    missing = [str(path) for path in files if not path.is_file()]
+    if missing:
+        raise InputError("no such file", where=", ".join(missing), help="give files, not folders")
+    found = [fingerprint_file(path) for path in files]
+    if as_json:
+        _print_json([item.to_json() for item in found])
+    else:
+        click.echo("\n".join(text.fingerprint_lines(item) for item in found))
+
+
+@click.command("sync")
+@_as_json
+@click.option("--wait", "wait_s", default=120.0, show_default=True, help="Seconds to wait for another drain.")
+def sync_command(*, as_json: bool, wait_s: float) -> None:
+    """Carry what kernels have recorded into MLflow, now."""
+    from nbship.drain import drain, waiting
+
+    settings = config.load()
+    if pending := len(waiting(settings)):
+        click.echo(f"writing {pending} session{'s' * (pending > 1)} to {text.shown(settings)} …", err=True)
+    done = drain(settings, wait_s=wait_s)
+    for problem in done.problems:
+        click.echo(f"warning: {problem}", err=True)
+    if as_json:
+        document = {"tracking_uri": text.shown(settings), "sessions": done.written, "runs": done.runs}
+        _print_json({**document, "problems": done.problems})
+    else:
+        click.echo(text.sync_lines(done))
+
+
+@click.command("status")
+@click.argument("model", required=False)
+@_as_json
+def status_command(model: str | None, *, as_json: bool) -> None:
+    """Show a model's versions, and how far live data has drifted from what they learnt."""
+    from nbship import state
+    from nbship.registry import Registry
+
+    settings = config.load()
+    model = model or settings.model
+    if model is None:
+        _list_models(Registry(settings).models(), as_json=as_json)
+        return
+    registry = Registry(settings)
+    shown = state.read(model, "default", settings=settings, open_registry=lambda: registry, now=datetime.now(UTC))
+    if not shown.versions:
+        known = ", ".join(registry.models()) or "none yet"
+        raise InputError(f"no model {model!r} is registered", help=f"registered models: {known}")
+    if as_json:
+        _print_json(shown.to_json())
+    else:
+        click.echo(text.state_lines(shown, width=text.terminal_width()))
+
+
+def _list_models(models: list[str], *, as_json: bool) -> None:
+    if as_json:
+        _print_json({"models": models})
+    elif models:
+        click.echo("\n".join(models))
+    else:
+        click.echo("no model is registered yet: `%ship register VARIABLE --name MODEL` in a notebook", err=True)
+
+
+@click.command("drift")
+@click.argument("model", required=False)
+@click.option("--reference", type=click.Path(path_type=Path), help="The table to compare with.")
+@click.option("--current", type=click.Path(path_type=Path), help="The table that has arrived.")
+@click.option("--window", help="The name of the window; recorded with MODEL's champion. Default: the file's name.")
+@click.option("--fail-on", type=click.Choice(_LEVELS), help="Exit with 1 at this severity or above.")
+@_as_json
+def drift_command(
+    model: str | None,
+    *,
+    reference: Path | None,
+    current: Path | None,
+    window: str | None,
+    fail_on: str | None,
+    as_json: bool,
+) -> None:
+    """Compare a table with another, or with what MODEL learnt from.
+
+    With MODEL the comparison is kept in the registry, where the sidebar and `nbship status` show it.
+    """
+    from nbship.drift import RANK
+
+    if current is None or (model is None) == (reference is None):
+        raise click.UsageError("give --reference FILE --current FILE, or MODEL --current FILE --window NAME")
+    report = _drift_of_model(model, current, window) if model else _drift_of_files(reference, current)
+    if as_json:
+        _print_json(report.to_json())
+    else:
+        click.echo(text.report_lines(report, width=text.terminal_width()))
+    if fail_on and RANK[report.severity] >= RANK[fail_on]:
+        raise SystemExit(1)
+
+
+def _drift_of_files(reference: Path | None, current: Path) -> Any:
+    from nbship.drift import compare
+    from nbship.profile import profile
+    from nbship.table import read_table
+
+    assert reference is not None
+    known = profile(read_table(reference)[0])
+    return compare(known, profile(read_table(current)[0], like=known))
+
+
+def _drift_of_model(model: str, current: Path, window: str | None) -> Any:
+    from nbship.drift import compare
+    from nbship.profile import profile
+    from nbship.registry import Registry
+    from nbship.table import read_table
+
+    frame, _ = read_table(current)  # a file that cannot be read is told before mlflow is loaded
+    registry = Registry(config.load())
+    version = registry.champion(model)
+    known = registry.reference(version)
+    report = compare(known, profile(frame, like=known), extra_columns=False)
+    registry.record_drift(version, window or current.stem, report, at=datetime.now(UTC))
+    click.echo(f"recorded with version {version.version} of {model}", err=True)
+    return report
+

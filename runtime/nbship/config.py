@@ -1,0 +1,145 @@
+"""Where things are: home, tracking store, experiment.
+
+Environment first, then ``[tool.nbship]`` of the nearest ``pyproject.toml``, then what works on one laptop:
+MLflow on SQLite in home.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_data_path
+
+from nbship import names
+from nbship.errors import InputError
+
+Origin = Literal["environment", "pyproject", "home"]
+
+#: The keys that this version reads. Tables belong to the part that their name says.
+KEYS: Mapping[str, type] = {
+    "tracking_uri": str,  # any MLflow tracking URI; default: SQLite in home
+    "experiment": str,  # the MLflow experiment that runs go to; default: nbship
+    "model": str,  # the model that this repository makes
+    "notebook": str,  # the notebook that this repository came from
+    "package": str,  # the package in this repository
+    "profile": str,  # which of [tool.nbship.profiles] holds; default: default
+    "profiles": dict,  # named stores: profiles.NAME.tracking_uri
+    "alerts": dict,
+    "check": dict,
+    "data": dict,
+    "gates": dict,
+    "rollout": dict,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What this process works with.
+
+    ``home`` holds journals, blobs and the default store; ``origin`` tells where ``tracking_uri`` came from;
+    ``project`` is the ``pyproject.toml`` that was read, if there is one with ``[tool.nbship]``.
+    """
+
+    home: Path
+    tracking_uri: str
+    origin: Origin
+    experiment: str = names.DEFAULT_EXPERIMENT
+    model: str | None = None
+    project: Path | None = None
+
+    @property
+    def journals(self) -> Path:
+        """The folder with one folder per kernel session."""
+        return self.home / names.FOLDER_JOURNALS
+
+    @property
+    def blobs(self) -> Path:
+        """The content-addressed store of model bytes and profiles."""
+        return self.home / names.FOLDER_BLOBS
+
+    @property
+    def artifacts(self) -> Path:
+        """Where artifacts go while the store is a database on this machine."""
+        return self.home / names.FOLDER_ARTIFACTS
+
+    @property
+    def worker_log(self) -> Path:
+        """Where the worker, which nobody watches, says what it does."""
+        return self.home / names.FOLDER_LOGS / names.FILE_WORKER_LOG
+
+
+def load(*, start: Path | None = None, profile: str | None = None) -> Config:
+    """Give the configuration that holds for ``start`` (default: the working folder).
+
+    Raises InputError where ``[tool.nbship]`` has an unknown key or a value of the wrong type.
+    """
+    project, table = _project_table(start or Path.cwd())
+    home = home_folder()
+    uri, origin = _tracking_uri(table, home, project, profile)
+    return Config(
+        home=home,
+        tracking_uri=uri,
+        origin=origin,
+        experiment=table.get("experiment", names.DEFAULT_EXPERIMENT),
+        model=table.get("model"),
+        project=project,
+    )
+
+
+def home_folder() -> Path:
+    """Give the folder that holds everything of this user: ``NBSHIP_HOME``, or the platform's data folder."""
+    given = os.environ.get(names.ENV_HOME)
+    return Path(given).expanduser().absolute() if given else user_data_path("nbship", appauthor=False)
+
+
+def _tracking_uri(
+    table: Mapping[str, Any], home: Path, project: Path | None, profile: str | None
+) -> tuple[str, Origin]:
+    if given := os.environ.get(names.ENV_TRACKING_URI):
+        return given, "environment"
+    chosen = profile or table.get("profile", "default")
+    profiles: Mapping[str, Any] = table.get("profiles", {})
+    if chosen not in profiles and chosen != "default":
+        raise InputError(
+            f"there is no profile {chosen!r}",
+            where=str(project) if project else None,
+            help=f"name it under [tool.nbship.profiles.{chosen}] with its tracking_uri",
+        )
+    uri = profiles.get(chosen, {}).get("tracking_uri") or table.get("tracking_uri")
+    return (uri, "pyproject") if uri else (f"sqlite:///{home / names.FILE_DATABASE}", "home")
+
+
+def _project_table(start: Path) -> tuple[Path | None, Mapping[str, Any]]:
+    """Give the nearest ``pyproject.toml`` that has ``[tool.nbship]``, and that table, checked."""
+    for folder in (start, *start.parents):
+        path = folder / "pyproject.toml"
+        if path.is_file():
+            table = _read(path).get("tool", {}).get("nbship")
+            if table is not None:
+                return path, _checked(table, path)
+    return None, {}
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read as TOML: {error}", where=str(path)) from error
+
+
+def _checked(table: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    for key, value in table.items():
+        where = f"{path} [tool.nbship]"
+        if key not in KEYS:
+            near = difflib.get_close_matches(key, KEYS, n=1)
+            advice = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(KEYS))}"
+            raise InputError(f"unknown key {key!r}", where=where, help=advice)
+        if not isinstance(value, KEYS[key]):
+            raise InputError(f"{key!r} must be a {KEYS[key].__name__}", where=where)
+    return table

@@ -1,0 +1,101 @@
+"""The nouns of the core: what a run should hold, a model's version, a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from nbship.facts import ModelRegistered
+
+Stage = Literal["experimental", "staging", "production", "archived"]
+Severity = Literal["none", "info", "warning", "critical", "too_few"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A table that a run has read: its name, and what it held.
+
+    ``digest`` is the table's content, ``file`` the bytes it was read from, each ``b3:`` and 64 hex digits.
+    """
+
+    name: str
+    digest: str | None
+    file: str | None = None
+    schema: str | None = None
+    reader: str | None = None
+    rows: int | None = None
+    columns: tuple[str, ...] = ()
+    context: str = "input"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricValue:
+    """One value of a metric; ``step`` counts the values of its name, ``at_ms`` is when it was computed."""
+
+    key: str
+    value: float
+    at_ms: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellSummary:
+    """How a cell last ran, for the run's table of cells."""
+
+    cell: str | None
+    source_hash: str | None
+    step: str | None
+    succeeded: bool
+    duration_s: float
+    times: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """All that an MLflow run should hold, as far as the journal knows today.
+
+    ``ended_ms`` is None while more may come. Writing the same record twice changes nothing.
+    """
+
+    session: str
+    ordinal: int
+    name: str
+    started_ms: int
+    ended_ms: int | None
+    user: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    metrics: tuple[MetricValue, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    datasets: tuple[Dataset, ...] = ()
+    requirements: tuple[str, ...] = ()
+    cells: tuple[CellSummary, ...] = ()
+    registrations: tuple[ModelRegistered, ...] = ()
+    profiles: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One look at live data: its name, when it was looked at, how it compares."""
+
+    window: str
+    at: str
+    rows: int
+    reference_rows: int
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersion:
+    """A version in the registry, with what its run tells about it."""
+
+    model: str
+    version: int
+    status: str
+    stage: Stage
+    aliases: tuple[str, ...]
+    created: str
+    created_by: str | None
+    run_id: str | None
+    source: str | None
+    tags: Mapping[str, str]

@@ -1,0 +1,67 @@
+"""Every string that two places must agree on: tags, artifact paths, folders, environment variables."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Environment variables.
+ENV_HOME: Final = "NBSHIP_HOME"
+ENV_CAPTURE: Final = "NBSHIP_CAPTURE"
+ENV_TRACKING_URI: Final = "MLFLOW_TRACKING_URI"
+
+# Entry-point groups.
+GROUP_COMMANDS: Final = "nbship.commands"
+GROUP_IPYTHON: Final = "nbship.ipython"
+
+# Folders and files in home.
+FOLDER_JOURNALS: Final = "journals"
+FOLDER_BLOBS: Final = "blobs"
+FOLDER_LOGS: Final = "logs"
+FOLDER_ARTIFACTS: Final = "artifacts"
+FOLDER_STATES: Final = "states"
+FILE_DATABASE: Final = "mlflow.db"
+FILE_DRAIN_LOCK: Final = "drain.lock"
+FILE_WORKER_LOG: Final = "worker.log"
+FILE_MAGICS_LOG: Final = "magics.log"
+FILE_FACTS: Final = "facts.jsonl"
+FILE_WRITER_LOCK: Final = "writer.lock"
+FILE_RECEIPT: Final = "receipt.json"
+
+# Tags on an MLflow run.
+TAG_SESSION: Final = "nbship.session"
+TAG_RUN: Final = "nbship.run"
+TAG_NOTEBOOK_ID: Final = "nbship.notebook.id"
+TAG_NOTEBOOK_NAME: Final = "nbship.notebook.name"
+TAG_CELLS: Final = "nbship.cells"
+TAG_ESTIMATORS: Final = "nbship.estimators"
+TAG_DATASETS: Final = "nbship.datasets"
+TAG_STEPS: Final = "nbship.steps"
+TAG_PYTHON: Final = "nbship.python"
+TAG_DIRTY: Final = "nbship.git.dirty"
+TAG_GAPS: Final = "nbship.gaps"
+
+# Tags on a model version. `stage` has no prefix: it is the word of DESIGN 5.6 that others read too.
+TAG_STAGE: Final = "stage"
+TAG_ORDINAL: Final = "nbship.ordinal"
+TAG_CREATED_BY: Final = "nbship.created_by"
+TAG_PACKAGE_COMMIT: Final = "nbship.package_commit"
+TAG_CELL_HASHES: Final = "nbship.cell_hashes"
+TAG_REFERENCE: Final = "nbship.reference"
+TAG_DRIFT: Final = "nbship.drift"
+TAG_DRIFT_WINDOW: Final = "nbship.drift.window."
+
+# Aliases and stages of a model version.
+ALIAS_LIVE: Final = "champion"
+ALIAS_CANDIDATE: Final = "challenger"
+STAGE_EXPERIMENTAL: Final = "experimental"
+STAGE_STAGING: Final = "staging"
+STAGE_PRODUCTION: Final = "production"
+STAGE_ARCHIVED: Final = "archived"
+
+# Artifacts.
+ARTIFACT_ENVIRONMENT: Final = "nbship/environment.txt"
+ARTIFACT_CELLS: Final = "nbship/cells.json"
+ARTIFACT_DRIFT: Final = "nbship/drift"
+ARTIFACT_PROFILE: Final = "nbship/profile.json"
+
+DEFAULT_EXPERIMENT: Final = "nbship"

@@ -1,0 +1,222 @@
+"""From facts to runs: what MLflow should hold, computed from a whole journal and nothing else.
+
+Pure: the same facts give the same records, so that draining a journal again, after a crash or beside a kernel that
+still writes, adds what is new and doubles nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from nbship import names
+from nbship.facts import (
+    CellRan,
+    DatasetHashed,
+    DatasetRead,
+    EnvironmentSeen,
+    EstimatorFitted,
+    Fact,
+    FrameProfiled,
+    GapSeen,
+    MetricComputed,
+    ModelRegistered,
+    ParameterSet,
+    RunStarted,
+    Scalar,
+    SessionEnded,
+    SessionStarted,
+)
+from nbship.model import CellSummary, Dataset, MetricValue, RunRecord
+
+_F = TypeVar("_F", bound=Fact)
+
+_NOT_A_KEY = re.compile(r"[^A-Za-z0-9_\-. /]+")  # what mlflow accepts everywhere, Windows included
+_LONGEST_VALUE = 6000
+_LONGEST_TAG = 7500
+_LONGEST_KEY = 250
+
+
+def run_records(session: str, facts: Sequence[Fact], *, live: bool) -> list[RunRecord]:
+    """Give one record per run of the session; a run is over when another follows or the kernel is gone."""
+    if not facts:
+        return []
+    by_run: dict[int, list[Fact]] = defaultdict(list)
+    for fact in facts:
+        by_run[fact.run].append(fact)
+    start = next(iter(_only(facts, SessionStarted)), None)
+    last = max(by_run)
+    return [
+        _record(session, run, by_run[run], start, open_=live and run == last)
+        for run in sorted(by_run)
+        if run == last or _says_something(by_run[run])
+    ]
+
+
+def _record(
+    session: str, run: int, facts: Sequence[Fact], start: SessionStarted | None, *, open_: bool
+) -> RunRecord:
+    environments = _only(facts, EnvironmentSeen)
+    return RunRecord(
+        session=session,
+        ordinal=run,
+        name=_name(facts, start, session),
+        started_ms=milliseconds(facts[0].at),
+        ended_ms=None if open_ else milliseconds(facts[-1].at),
+        user=start.user if start else "",
+        params=_params(facts),
+        metrics=tuple(_metrics(_only(facts, MetricComputed))),
+        tags=_tags(session, run, facts, start),
+        datasets=tuple(_datasets(facts, open_=open_)),
+        requirements=environments[-1].requirements if environments else (),
+        cells=tuple(_cells(_only(facts, CellRan))),
+        registrations=tuple(_only(facts, ModelRegistered)),
+        profiles={fact.of: fact.profile_blob for fact in _only(facts, FrameProfiled) if fact.profile_blob},
+    )
+
+
+def milliseconds(at: str) -> int:
+    """Give an ISO 8601 time as milliseconds since 1970, which is what MLflow counts in."""
+    return round(datetime.fromisoformat(at).timestamp() * 1000)
+
+
+def key(name: str) -> str:
+    """Give a name that every MLflow store accepts."""
+    return _NOT_A_KEY.sub("_", name)[:_LONGEST_KEY].strip("/ ") or "_"
+
+
+def _says_something(facts: Iterable[Fact]) -> bool:
+    quiet = (SessionStarted, RunStarted, SessionEnded, EnvironmentSeen)
+    return any(not isinstance(fact, quiet) for fact in facts)
+
+
+def _only(facts: Iterable[Fact], kind: type[_F]) -> list[_F]:
+    return [fact for fact in facts if isinstance(fact, kind)]
+
+
+def _name(facts: Sequence[Fact], start: SessionStarted | None, session: str) -> str:
+    named = [fact.name for fact in _only(facts, RunStarted) if fact.name]
+    if named:
+        return named[-1]
+    return start.notebook_name if start and start.notebook_name else session
+
+
+def _params(facts: Iterable[Fact]) -> dict[str, str]:
+    """Give knobs and estimators' parameters; a value that changed later stands as ``NAME/2`` beside the first.
+
+    MLflow forbids changing a parameter, and the history of a knob is worth keeping.
+    """
+    history: dict[str, list[str]] = defaultdict(list)
+    for fact in facts:
+        for name, value in _settings(fact):
+            text = _text(value)
+            if not history[name] or history[name][-1] != text:
+                history[name].append(text)
+    return {
+        name if turn == 1 else f"{name}/{turn}": text
+        for name, values in history.items()
+        for turn, text in enumerate(values, start=1)
+    }
+
+
+def _settings(fact: Fact) -> list[tuple[str, Scalar]]:
+    if isinstance(fact, ParameterSet):
+        return [(key(fact.name), fact.value)]
+    if isinstance(fact, EstimatorFitted):
+        return [(key(f"{fact.name}.{name}"), value) for name, value in sorted(fact.parameters.items())]
+    return []
+
+
+def _text(value: Scalar) -> str:
+    return str(value)[:_LONGEST_VALUE]
+
+
+def _metrics(facts: Iterable[MetricComputed]) -> Iterable[MetricValue]:
+    steps: Counter[str] = Counter()
+    for fact in facts:
+        name = key(fact.name)
+        yield MetricValue(key=name, value=fact.value, at_ms=milliseconds(fact.at), step=steps[name])
+        steps[name] += 1
+
+
+def _datasets(facts: Sequence[Fact], *, open_: bool) -> Iterable[Dataset]:
+    """Give each table once, in the order of reading; while the run is open, only those whose hash has come."""
+    hashes = {fact.of: fact for fact in _only(facts, DatasetHashed)}
+    seen: set[tuple[str, str | None]] = set()
+    for read in _only(facts, DatasetRead):
+        hashed = hashes.get(read.ordinal)
+        if hashed is None and open_:
+            continue
+        digest = (hashed.table or hashed.file) if hashed else None
+        if (read.name, digest) in seen:
+            continue
+        seen.add((read.name, digest))
+        yield Dataset(
+            name=read.name,
+            digest=digest,
+            file=hashed.file if hashed else None,
+            schema=hashed.schema if hashed else None,
+            reader=read.reader,
+            rows=read.rows,
+            columns=read.columns,
+            context=read.context,
+        )
+
+
+def _cells(facts: Iterable[CellRan]) -> Iterable[CellSummary]:
+    """Give one line per cell and source, as it ran last, in the order of the first time."""
+    times: Counter[tuple[str | None, str | None]] = Counter()
+    last: dict[tuple[str | None, str | None], CellRan] = {}
+    for fact in facts:
+        times[fact.cell, fact.source_hash] += 1
+        last[fact.cell, fact.source_hash] = fact
+    for which, fact in last.items():
+        yield CellSummary(
+            cell=fact.cell,
+            source_hash=fact.source_hash,
+            step=fact.step,
+            succeeded=fact.succeeded,
+            duration_s=fact.duration_s,
+            times=times[which],
+        )
+
+
+def _tags(session: str, run: int, facts: Sequence[Fact], start: SessionStarted | None) -> dict[str, str]:
+    cells = _only(facts, CellRan)
+    steps = {fact.step: None for fact in cells if fact.step}
+    gaps = {fact.source: None for fact in _only(facts, GapSeen)}
+    tags = {
+        names.TAG_SESSION: session,
+        names.TAG_RUN: str(run),
+        names.TAG_CELLS: str(len(cells)),
+        names.TAG_ESTIMATORS: _json([_estimator(fact) for fact in _only(facts, EstimatorFitted)]),
+        names.TAG_STEPS: ", ".join(steps) or None,
+        names.TAG_GAPS: ", ".join(gaps) or None,
+    }
+    return {name: value[:_LONGEST_TAG] for name, value in (tags | _origin(start)).items() if value}
+
+
+def _estimator(fact: EstimatorFitted) -> dict[str, object]:
+    return {"name": fact.name, "type": fact.type, "trained_on": fact.trained_on, "rows": fact.rows}
+
+
+def _origin(start: SessionStarted | None) -> dict[str, str | None]:
+    if start is None:
+        return {}
+    return {
+        names.TAG_NOTEBOOK_ID: start.notebook_id,
+        names.TAG_NOTEBOOK_NAME: start.notebook_name,
+        names.TAG_PYTHON: start.python,
+        names.TAG_DIRTY: None if start.dirty is None else str(start.dirty).lower(),
+        "mlflow.source.git.commit": start.commit,
+        "mlflow.source.name": start.notebook_name,
+        "mlflow.source.type": "NOTEBOOK",
+    }
+
+
+def _json(value: list[dict[str, object]]) -> str | None:
+    return json.dumps(value, separators=(",", ":")) if value else None

@@ -1,0 +1,262 @@
+"""The model registry: versions, their aliases and stages, and what live data has done to them.
+
+A facade over MLflow's registry. Everything that the sidebar shows is kept with the version, as tags and artifacts:
+whoever reaches the registry can draw the whole panel.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from nbship import names, packing, store, tracking
+from nbship.drift import DriftReport
+from nbship.errors import DataError, InputError
+from nbship.model import Dataset, ModelVersion, RunRecord, Stage, Window
+from nbship.profile import Profile
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
+
+    from nbship.config import Config
+    from nbship.facts import ModelRegistered
+    from nbship.journal import Blobs
+
+_NOT_A_SLUG = re.compile(r"[^A-Za-z0-9_\-]+")
+
+
+class Registry:
+    """What the rest of the core knows of MLflow. Raises StoreError where the store does not answer."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.client = store.connect(config)
+
+    def models(self) -> list[str]:
+        """Give the names of all registered models."""
+        with self._speaking():
+            return sorted(model.name for model in self.client.search_registered_models())
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """Give the versions of a model, newest first; none where there is no such model."""
+        with self._speaking():
+            found = self.client.search_model_versions(f"name = '{_quoted(model)}'")
+            aliases = self._aliases(model) if found else {}
+        versions = [_version(item, aliases.get(int(item.version), ())) for item in found]
+        return sorted(versions, key=lambda version: -version.version)
+
+    def champion(self, model: str) -> ModelVersion:
+        """Give the version that serves. Raises InputError where there is none."""
+        versions = self.versions(model)
+        for version in versions:
+            if names.ALIAS_LIVE in version.aliases:
+                return version
+        if not versions:
+            known = ", ".join(self.models()) or "none yet"
+            raise InputError(f"no model {model!r} is registered", help=f"registered models: {known}")
+        raise InputError(f"no version of {model!r} is {names.ALIAS_LIVE}", help="promote one first")
+
+    def metrics(self, version: ModelVersion) -> dict[str, float]:
+        """Give the last values of the metrics of the run that made a version."""
+        run = self._run(version)
+        return dict(sorted(run.data.metrics.items())) if run else {}
+
+    def datasets(self, version: ModelVersion) -> list[Dataset]:
+        """Give the tables that the run of a version has read, with their whole digests."""
+        run = self._run(version)
+        rows = json.loads(run.data.tags.get(names.TAG_DATASETS, "[]")) if run else []
+        return [Dataset(name=row["name"], digest=row["digest"], file=row.get("file")) for row in rows]
+
+    def register(self, record: RunRecord, fact: ModelRegistered, *, run_id: str, blobs: Blobs) -> int:
+        """Give the version number of a registration; it is made once, however often this is called."""
+        with self._speaking():
+            self._ensure_model(fact.model)
+            found = self._registered(record.session, fact)
+            number = found if found is not None else self._create(record, fact, run_id=run_id, blobs=blobs)
+            self._place(fact.model, number)
+        return number
+
+    def reference(self, version: ModelVersion) -> Profile:
+        """Give the profile of the frame that a version was fitted on. Raises DataError where it has none."""
+        if version.source is None or not version.tags.get(names.TAG_REFERENCE):
+            raise DataError(
+                f"version {version.version} of {version.model!r} has no reference profile",
+                help="register it with `%ship register VARIABLE --name MODEL --reference FRAME`",
+            )
+        return Profile.from_json(self._artifact(f"{version.source}/{names.ARTIFACT_PROFILE}"))
+
+    def record_drift(self, version: ModelVersion, window: str, report: DriftReport, *, at: datetime) -> None:
+        """Keep a report with its version: the whole as an artifact of the run, its head as a tag."""
+        slug = _NOT_A_SLUG.sub("_", window)[:100] or "_"
+        head = Window(
+            window=window,
+            at=at.astimezone(UTC).isoformat(),
+            rows=report.current_rows,
+            reference_rows=report.reference_rows,
+            severity=report.severity,
+        )
+        path = f"{names.ARTIFACT_DRIFT}/v{version.version}/{slug}.json"
+        with self._speaking():
+            self._put(version, path, {"window": window, "at": head.at, **report.to_json()})
+            tag = {"window": window, "at": head.at, "rows": head.rows, "reference_rows": head.reference_rows}
+            self._tag(version, names.TAG_DRIFT_WINDOW + slug, json.dumps({**tag, "severity": head.severity, "path": path}))
+            self._tag(version, names.TAG_DRIFT, head.severity)
+
+    def windows(self, version: ModelVersion) -> list[tuple[Window, str]]:
+        """Give the windows that a version has been compared with, oldest first, and where each report is."""
+        rows = [
+            json.loads(value)
+            for name, value in version.tags.items()
+            if name.startswith(names.TAG_DRIFT_WINDOW)
+        ]
+        rows.sort(key=lambda row: str(row["at"]))
+        return [(Window(**{k: v for k, v in row.items() if k != "path"}), row["path"]) for row in rows]
+
+    def report(self, version: ModelVersion, path: str) -> DriftReport:
+        """Give a report that was recorded."""
+        return DriftReport.from_json(self._artifact(f"runs:/{version.run_id}/{path}"))
+
+    def _speaking(self) -> Any:
+        return store.speaking_to(self.config.tracking_uri)
+
+    def _run(self, version: ModelVersion) -> Run | None:
+        if version.run_id is None:
+            return None
+        with self._speaking():
+            return self.client.get_run(version.run_id)
+
+    def _aliases(self, model: str) -> dict[int, tuple[str, ...]]:
+        found: Mapping[str, Any] = self.client.get_registered_model(model).aliases
+        by_version: dict[int, list[str]] = {}
+        for alias, number in sorted(found.items()):
+            by_version.setdefault(int(number), []).append(alias)
+        return {number: tuple(aliases) for number, aliases in by_version.items()}
+
+    def _ensure_model(self, model: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.get_registered_model(model)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            self.client.create_registered_model(model)
+
+    def _registered(self, session: str, fact: ModelRegistered) -> int | None:
+        for item in self.client.search_model_versions(f"name = '{_quoted(fact.model)}'"):
+            made_by = (item.tags.get(names.TAG_SESSION), item.tags.get(names.TAG_ORDINAL))
+            if made_by == (session, str(fact.ordinal)):
+                return int(item.version)
+        return None
+
+    def _create(self, record: RunRecord, fact: ModelRegistered, *, run_id: str, blobs: Blobs) -> int:
+        model_id = self._logged_model(record, fact, run_id=run_id, blobs=blobs)
+        made = self.client.create_model_version(
+            fact.model,
+            source=f"models:/{model_id}",
+            run_id=run_id,
+            tags=_version_tags(record, fact),
+            model_id=model_id,
+        )
+        return int(made.version)
+
+    def _logged_model(self, record: RunRecord, fact: ModelRegistered, *, run_id: str, blobs: Blobs) -> str:
+        """Upload the bytes as an MLflow model; one that a crash left unfinished stays unfinished, and unused."""
+        experiment_id = tracking.experiment(self.client, self.config)
+        tags = {names.TAG_SESSION: record.session, names.TAG_ORDINAL: str(fact.ordinal)}
+        made = self.client.create_logged_model(experiment_id, tracking_name(fact.model), run_id, tags)
+        with tempfile.TemporaryDirectory() as folder:
+            packing.write_model(
+                Path(folder),
+                fact,
+                blobs.get(fact.blob),
+                model_id=made.model_id,
+                python=record.tags.get(names.TAG_PYTHON, ""),
+                profile=blobs.get(fact.profile_blob) if fact.profile_blob else None,
+            )
+            self.client.log_model_artifacts(made.model_id, folder)
+        self.client.finalize_logged_model(made.model_id, "READY")
+        return str(made.model_id)
+
+    def _place(self, model: str, number: int) -> None:
+        """Make the first version champion, a later one challenger; a version that has its stage is left alone."""
+        if names.TAG_STAGE in self.client.get_model_version(model, str(number)).tags:
+            return
+        taken = self.client.get_registered_model(model).aliases
+        first = taken.get(names.ALIAS_LIVE) in {None, number, str(number)}
+        alias, stage = (
+            (names.ALIAS_LIVE, names.STAGE_PRODUCTION) if first else (names.ALIAS_CANDIDATE, names.STAGE_STAGING)
+        )
+        self._set_alias_aside(model, alias, taken, number)
+        self.client.set_registered_model_alias(model, alias, str(number))
+        self.client.set_model_version_tag(model, str(number), names.TAG_STAGE, stage)
+
+    def _set_alias_aside(self, model: str, alias: str, taken: Mapping[str, Any], number: int) -> None:
+        """Move an older candidate back to experimental: only one version is the candidate."""
+        before = taken.get(alias)
+        if alias == names.ALIAS_CANDIDATE and before is not None and int(before) != number:
+            self.client.set_model_version_tag(model, str(before), names.TAG_STAGE, names.STAGE_EXPERIMENTAL)
+
+    def _put(self, version: ModelVersion, path: str, document: Mapping[str, Any]) -> None:
+        if version.run_id is None:
+            raise DataError(f"version {version.version} of {version.model!r} has no run to keep reports with")
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / path
+            target.parent.mkdir(parents=True)
+            target.write_text(json.dumps(document), encoding="utf-8")
+            self.client.log_artifacts(version.run_id, folder)
+
+    def _tag(self, version: ModelVersion, name: str, value: str) -> None:
+        self.client.set_model_version_tag(version.model, str(version.version), name, value)
+
+    def _artifact(self, uri: str) -> Mapping[str, Any]:
+        from mlflow.artifacts import download_artifacts
+
+        with self._speaking(), tempfile.TemporaryDirectory() as folder:
+            path = download_artifacts(uri, dst_path=folder, tracking_uri=self.config.tracking_uri)
+            return cast("Mapping[str, Any]", json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def tracking_name(model: str) -> str:
+    """Give a name that mlflow takes for a logged model: no slash, colon, dot, per cent or quote."""
+    return re.sub(r"[/:.%\"']+", "_", model)
+
+
+def _version(item: MlflowVersion, aliases: Sequence[str]) -> ModelVersion:
+    tags = dict(item.tags)
+    return ModelVersion(
+        model=item.name,
+        version=int(item.version),
+        status=str(item.status).lower(),
+        stage=cast("Stage", tags.get(names.TAG_STAGE, names.STAGE_EXPERIMENTAL)),
+        aliases=tuple(aliases),
+        created=datetime.fromtimestamp(item.creation_timestamp / 1000, UTC).isoformat(),
+        created_by=tags.get(names.TAG_CREATED_BY),
+        run_id=item.run_id or None,
+        source=item.source,
+        tags=tags,
+    )
+
+
+def _version_tags(record: RunRecord, fact: ModelRegistered) -> dict[str, str]:
+    hashes = {cell.cell: cell.source_hash for cell in record.cells if cell.cell}
+    tags = {
+        names.TAG_SESSION: record.session,
+        names.TAG_ORDINAL: str(fact.ordinal),
+        names.TAG_CREATED_BY: fact.user,
+        names.TAG_REFERENCE: fact.profile_blob or "",
+        names.TAG_CELL_HASHES: json.dumps(hashes, separators=(",", ":")),
+        names.TAG_NOTEBOOK_ID: record.tags.get(names.TAG_NOTEBOOK_ID, ""),
+        names.TAG_NOTEBOOK_NAME: record.tags.get(names.TAG_NOTEBOOK_NAME, ""),
+    }
+    return {name: value for name, value in tags.items() if value}
+
+
+def _quoted(model: str) -> str:
+    return model.replace("'", "")
