@@ -29,6 +29,9 @@ class NbshipLab(ExtensionApp):
         1.0, help="How long a first question waits before the panel is told that the worker is starting."
     ).tag(config=True)
 
+    worker: Worker | None = None
+    states: States | None = None
+
     def initialize_handlers(self) -> None:
         """Hang our routes under the server's base URL; the worker starts with the first question."""
         self.worker = Worker(self.worker_command, log=self.log)
@@ -41,6 +44,8 @@ class NbshipLab(ExtensionApp):
         )
 
     async def stop_extension(self) -> None:
-        """End the worker with the server."""
-        await self.states.stop()
-        await self.worker.stop()
+        """End the worker with the server, also where the server stops before it was asked anything."""
+        if self.states is not None:
+            await self.states.stop()
+        if self.worker is not None:
+            await self.worker.stop()

@@ -7,8 +7,8 @@ import re
 import tornado.web
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
-from nbship import __version__
 
+from nbship import __version__
 from nbship_lab.states import Pending, States, failure_json
 from nbship_lab.worker import Failure, JsonObject, Worker, WorkerError
 

@@ -64,6 +64,8 @@ class States:
         error = flight.exception()
         if error is None:
             document = flight.result()
+            if older is not None and not _reachable(document) and not document.get("versions"):
+                return _away(older, Failure(what=_message(document) or "The tracking store does not answer"))
             return Known(document=document, etag=str(document.get("revision", "")))
         if isinstance(error, WorkerError) and older is not None:
             return _away(older, error.failure)
@@ -97,8 +99,6 @@ class States:
             self._last[key] = document
             while len(self._last) > KEPT:
                 del self._last[next(iter(self._last))]
-        elif key in self._last:
-            raise WorkerError(Failure(what=_message(document) or "The tracking store does not answer"))
         return document
 
 

@@ -1,11 +1,11 @@
 import { useState } from 'react';
 
-import { type Group, ranked } from './drift';
+import { type Group, ranked } from './ranking';
 import { FeatureRow } from './FeatureRow';
 import { ago, count, moment } from './format';
 import { SeverityIcon } from './Icon';
 import { Section } from './Section';
-import { severityWord, SeverityLabel } from './severity';
+import { severityWord, SeverityLabel } from './SeverityLabel';
 import type { DriftWindow, State, VersionDrift } from './state';
 import { useWords } from './words';
 

@@ -1,9 +1,9 @@
 import { useId, useState } from 'react';
 
-import { limit, type Row } from './drift';
+import { limit, type Row } from './ranking';
 import { score } from './format';
 import { SeverityIcon } from './Icon';
-import { severityWord, SeverityLabel } from './severity';
+import { severityWord, SeverityLabel } from './SeverityLabel';
 import { Sparkline } from './Sparkline';
 import { useWords } from './words';
 

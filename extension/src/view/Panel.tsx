@@ -49,7 +49,13 @@ function Header({ situation, actions, now }: PartProps) {
           <RefreshIcon />
         </button>
       )}
-      {situation.kind === 'ready' && <StoreLine store={situation.state.store} now={now} />}
+      {situation.kind === 'ready' && (
+        <StoreLine
+          store={situation.state.store}
+          known={situation.state.versions.length > 0}
+          now={now}
+        />
+      )}
     </header>
   );
 }
@@ -108,6 +114,13 @@ function Body({ situation, actions, now }: PartProps) {
     case 'failed':
       return <Failed failure={situation.failure} />;
     case 'ready':
+      if (!situation.state.store.reachable && situation.state.versions.length === 0) {
+        return (
+          <Notice title={words.__('Nothing is known yet')}>
+            <p>{words.__('The model’s state appears here when the registry answers.')}</p>
+          </Notice>
+        );
+      }
       return (
         <>
           <Registry state={situation.state} now={now} />

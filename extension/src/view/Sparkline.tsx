@@ -1,4 +1,4 @@
-import { limit } from './drift';
+import { limit } from './ranking';
 import type { FeatureDrift } from './state';
 
 const WIDTH = 72;

@@ -4,7 +4,8 @@ const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style
 
 export const count = (value: number): string => whole.format(value);
 
-export const metric = (value: number): string => precise.format(value);
+export const metric = (value: number | null): string =>
+  value === null ? '–' : precise.format(value);
 
 /** A test's value: two decimals where they say enough, never a misleading zero. */
 export function score(value: number | null): string {

@@ -35,7 +35,8 @@ export interface ModelVersion {
   created: string;
   created_by: string | null;
   run_id: string | null;
-  metrics: Record<string, number>;
+  /** Null stands for what JSON has no word for: infinities and NaN. */
+  metrics: Record<string, number | null>;
   datasets: { name: string; digest: string | null }[];
   notebook: { id: string | null; name: string | null } | null;
   package_commit: string | null;
