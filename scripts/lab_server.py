@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -21,10 +22,15 @@ LABEXTENSION = ROOT / "extension" / "nbship_lab" / "labextension"
 TOKEN = "nbship"  # noqa: S105  # a server of our own, on the loopback, for minutes
 
 #: Chromium without what it does besides showing a page; --no-sandbox because containers run it as root.
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def chromium() -> str | None:
@@ -35,12 +41,12 @@ def chromium() -> str | None:
 
 @contextlib.contextmanager
 def jupyter_lab(
-    folder: Path, scratch: Path, *, worker: Sequence[str] | None = None, overrides: str = "{}"
+    folder: Path, scratch: Path, *, worker: Sequence[str] | None = None, theme: str = "JupyterLab Light"
 ) -> Iterator[str]:
     """The base URL of a JupyterLab on ``folder`` that shows the labextension as last built.
 
-    ``scratch`` takes its settings and its log; ``worker`` is another worker's command; ``overrides`` is
-    JupyterLab's overrides.json. Raises RuntimeError if it does not come up within two minutes.
+    ``scratch`` takes its settings and its log; ``worker`` is another worker's command.
+    Raises RuntimeError if it does not come up within two minutes.
     """
     if not (LABEXTENSION / "package.json").exists():
         raise RuntimeError(
@@ -51,7 +57,17 @@ def jupyter_lab(
     (data / "labextensions" / "nbship").symlink_to(LABEXTENSION)
     settings = scratch / "app-settings"
     settings.mkdir()
-    (settings / "overrides.json").write_text(overrides)
+    (settings / "overrides.json").write_text(
+        json.dumps(
+            {
+                "@jupyterlab/apputils-extension:notification": {
+                    "fetchNews": "false",
+                    "checkForUpdates": False,
+                },
+                "@jupyterlab/apputils-extension:themes": {"theme": theme},
+            }
+        )
+    )
     port = _free_port()
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1"),
@@ -64,7 +80,7 @@ def jupyter_lab(
         *("--LabApp.news_url=None", "--LabApp.extension_manager=readonly"),
     ]
     if worker is not None:
-        command.append(f"--NbshipLab.worker_command={list(worker)!r}")
+        command += [f"--NbshipLab.worker_command={word}" for word in worker]
     if os.name == "posix" and os.geteuid() == 0:
         command.append("--allow-root")
     apart = {f"JUPYTER_{name}_DIR": str(scratch / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
@@ -93,7 +109,7 @@ def _free_port() -> int:
 
 def _await(base: str, process: subprocess.Popen[bytes], log: Path) -> None:
     for _ in range(240):
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{base}/api", timeout=5):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{base}/api", timeout=5):  # noqa: S310  # our own loopback
             return
         if process.poll() is not None:
             break
