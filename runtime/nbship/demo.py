@@ -171,21 +171,23 @@ def run_notebook(place: Place) -> None:
 def show_recorded(place: Place) -> str:
     """Bring the journal into MLflow and show what the run left there; gives the run's id."""
     title(3, "What was recorded, now in MLflow (SQLite, in home/)")
-    with doing("journal to MLflow"):
-        answer(place, "sync", "--json")
-        state = answer(place, "status", MODEL, "--json")
-    if not state["versions"]:
-        raise RunError(f"model {MODEL} has no version after the run", help="nbship doctor")
-    version = state["versions"][0]
-    fact("run", version["run_id"])
-    for dataset in version["datasets"]:
+    with doing("nbship sync: from the journal into MLflow"):
+        synced = answer(place, "sync", "--json")
+    for problem in synced["problems"]:
+        fact("problem", problem)
+    run = next((run for run in synced["runs"] if run["registered"]), None)
+    if run is None:
+        raise RunError("the run was not recorded, or registered no model", help="nbship doctor")
+    fact("run", run["run_id"])
+    for dataset in run["datasets"]:
         fact("dataset", f"{dataset['name']}  {dataset['digest']}")
-    for name, value in version.get("params", {}).items():
+    for name, value in run["params"].items():
         fact("parameter", f"{name} = {value}")
-    for name, value in version["metrics"].items():
+    for name, value in run["metrics"].items():
         fact("metric", f"{name} = {value:.4f}")
-    fact("registered", f"{MODEL}, version {version['version']}, {version['stage']}, {version['status']}")
-    run_id: str = version["run_id"]
+    for made in run["registered"]:
+        fact("registered", f"{made['model']}, version {made['version']}")
+    run_id: str = run["run_id"]
     return run_id
 
 
