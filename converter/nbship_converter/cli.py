@@ -1,0 +1,96 @@
+"""The converter's commands: ``nbship export``, ``steps`` and ``verify``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from nbship_converter.compile import compile_notebook
+from nbship_converter.export import Exported, Options, export
+from nbship_converter.read import load, read
+from nbship_converter.run import CELL_TIMEOUT_S
+
+
+@click.command()
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.option("--to", "destination", required=True, type=click.Path(path_type=Path), help="Folder of the repository to write.")
+@click.option("--package", help="Name of the package; default: the notebook's.")
+@click.option("--python", default=sys.executable, show_default="this one", help="Interpreter whose libraries the notebook uses.")
+@click.option("--no-run", is_flag=True, help="Compile from syntax alone: less is known, nothing is proved.")
+@click.option("--no-verify", is_flag=True, help="Do not compare the package with the notebook.")
+@click.option("--no-data", is_flag=True, help="Copy no data into the repository.")
+@click.option("--timeout", default=CELL_TIMEOUT_S, show_default=True, help="Seconds that one cell may take.")
+@click.option("--yes", is_flag=True, help="Run a notebook that writes to databases or the network.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def export_command(
+    notebook: Path, destination: Path, package: str | None, python: str, no_run: bool, no_verify: bool, no_data: bool, timeout: int, yes: bool, as_json: bool
+) -> None:
+    """Export NOTEBOOK as a typed, tested package, and prove that it computes what the notebook does."""
+    options = Options(
+        package=package,
+        python=python,
+        run=not no_run,
+        verify=not (no_verify or no_run),
+        data=not no_data,
+        timeout_s=timeout,
+        say=lambda text: click.echo(text, err=True),
+    )
+    exported = export(notebook, destination, options)
+    click.echo(json.dumps(exported.as_json(), indent=2) if as_json else _report(exported))
+    if not as_json:
+        for finding in exported.findings:
+            click.echo(f"{finding}\n    help: {finding.help}" if finding.severity != "info" else str(finding), err=True)
+    if exported.failed:
+        raise SystemExit(1)
+
+
+def _report(exported: Exported) -> str:
+    lines = [f"package {exported.package} in {exported.path}", ""]
+    for step in exported.program.steps:
+        made = ", ".join(step.outputs) or "nothing"
+        lines.append(f"  {step.module}.{step.name}({', '.join(step.inputs)}) -> {made}")
+    lines.append("")
+    width = max((len(name) for name in exported.verification.names), default=0)
+    for name, outcome in exported.verification.names.items():
+        lines.append(f"  {name:<{width}}  {outcome}")
+    lines += ["", f"compared with the notebook: {exported.verification.status}"]
+    return "\n".join(lines)
+
+
+@click.command()
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def steps_command(notebook: Path, as_json: bool) -> None:
+    """Show the steps of NOTEBOOK: tagged ones, and proposals with a reason and a confidence."""
+    parsed, _ = read(load(notebook), notebook.stem)
+    program, _ = compile_notebook(parsed, None)
+    if as_json:
+        rows = [
+            {"name": s.name, "module": s.module, "cells": list(s.cells), "reason": s.reason, "confidence": s.confidence}
+            for s in program.steps
+        ]
+        click.echo(json.dumps({"steps": rows}, indent=2))
+        return
+    for step in program.steps:
+        click.echo(f"{step.module}.{step.name}  cells {', '.join(map(str, step.cells))}  {step.reason} ({step.confidence:.2f})")
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def verify_command(directory: Path, as_json: bool) -> None:
+    """Run the package in DIRECTORY and compare it with what the notebook had when it was exported."""
+    from nbship_converter.reverify import reverify
+
+    verification = reverify(directory)
+    if as_json:
+        click.echo(json.dumps(verification.as_json(), indent=2))
+    else:
+        for name, outcome in verification.names.items():
+            click.echo(f"{name}  {outcome}")
+        click.echo(f"compared with the notebook: {verification.status}")
+    if verification.status != "equal":
+        raise SystemExit(1)

@@ -1,0 +1,57 @@
+"""The compiler: a notebook and what was seen of it -> a Program, by one pass after the other."""
+
+from __future__ import annotations
+
+from nbship_converter.classify import classify, constants_of, helpers_of, imports_of
+from nbship_converter.findings import Finding
+from nbship_converter.flow import flow_of
+from nbship_converter.ir import Facts, Helper, Notebook, Program, Step
+from nbship_converter.paths import output_paths, read_paths
+from nbship_converter.steps import steps_of
+
+__all__ = ["compile_notebook"]
+
+
+def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, list[Finding]]:
+    """Compile the notebook with the facts of a clean run, or from syntax alone where there are none."""
+    notebook = classify(notebook, facts)
+    flow, findings = flow_of(notebook, facts)
+    constants = constants_of(notebook, facts.types if facts else {})
+    helpers = helpers_of(notebook, constants, flow.variables)
+    steps, found = steps_of(flow, helpers, facts)
+    program = Program(
+        notebook=notebook,
+        steps=steps,
+        helpers=helpers,
+        helper_modules=_homes(helpers, steps),
+        constants=constants,
+        imports=imports_of(notebook),
+        results=_made(flow.results, steps),
+        signatures=facts.signatures if facts else {},
+        paths=read_paths(notebook, facts.reads if facts else ()),
+        outputs=output_paths(notebook, facts.writes if facts else ()),
+    )
+    return program, [*findings, *found]
+
+
+def _made(results: dict[str, str], steps: tuple[Step, ...]) -> dict[str, str]:
+    """Keep the results that some step really hands over."""
+    outputs = {name for step in steps for name in step.outputs}
+    return {name: kind for name, kind in results.items() if name in outputs}
+
+
+def _homes(helpers: dict[str, Helper], steps: tuple[Step, ...]) -> dict[str, str]:
+    """Give each helper the module of its first reader, so that imports only ever point backwards.
+
+    A helper that nobody reads has no home: it is left out.
+    """
+    order = list(dict.fromkeys(step.module for step in steps))
+    homes: dict[str, str] = {}
+    for module in order:
+        pending = [n for s in steps if s.module == module for st in s.statements for n in st.use.needs if n in helpers]
+        while pending:
+            name = pending.pop()
+            if name not in homes:
+                homes[name] = module
+                pending += helpers[name].calls
+    return homes

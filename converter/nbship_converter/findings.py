@@ -1,0 +1,65 @@
+"""Everything the converter has to tell, each with a stable code.
+
+NB1xx reading, NB2xx names and flow, NB3xx types, NB4xx emitting, writing and proving.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Severity = Literal["info", "warning", "error"]
+
+#: code: (severity, what to do about it)
+CODES: dict[str, tuple[Severity, str]] = {
+    "NB101": ("warning", "Mend the cell's syntax, or tag it `skip`."),
+    "NB102": ("info", "Nothing to do: it has no meaning outside a notebook."),
+    "NB103": ("warning", "Rewrite the line in Python if the package needs what it does."),
+    "NB104": ("info", "The distribution is among the package's dependencies where the code imports it."),
+    "NB105": ("warning", "Tag the cell `skip`, or write it in Python."),
+    "NB201": ("info", "Tag the cell `step:NAME` to keep it."),
+    "NB202": ("error", "Define the name in a cell above, or tag the cell `skip`."),
+    "NB203": ("info", "Give the cells tags of their own to choose the names."),
+    "NB204": ("warning", "Pass the value in and return it instead of writing to a global."),
+    "NB205": ("warning", "Name the columns or variables in code instead of in a string."),
+    "NB206": ("info", "Tag the cell `step:NAME` to choose the name yourself."),
+    "NB301": ("info", "Annotate it by hand; a new export keeps the annotation."),
+    "NB302": ("info", "Annotate it by hand; a new export keeps the annotation."),
+    "NB401": ("error", "Run the notebook top to bottom until it passes, then export again."),
+    "NB402": ("error", "Look at the named value: in the notebook and in the package it differs."),
+    "NB403": ("warning", "Seed the random generator that makes it, so that every run gives the same."),
+    "NB404": ("warning", "Export again without --no-run or --no-verify to have the package proved."),
+    "NB405": ("info", "Copy the file to the named place, or set the data folder."),
+    "NB406": ("error", "Run the package by hand: `python -m PACKAGE run`; the traceback names the line."),
+    "NB407": ("warning", "Export with --yes if the notebook may do that again."),
+    "NB408": ("warning", "Put a literal there and read it from the environment."),
+    "NB409": ("info", "Run `uv pip compile pyproject.toml --generate-hashes -o requirements.lock` where an index answers."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing found: what, where (cell counted from 0 over all cells, line from 1), and what to do."""
+
+    code: str
+    message: str
+    cell: int | None = None
+    line: int | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is; an error makes the command exit with 1."""
+        return CODES[self.code][0]
+
+    @property
+    def help(self) -> str:
+        """The next step in one sentence."""
+        return CODES[self.code][1]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the finding as ``export --json`` prints it."""
+        return {**asdict(self), "severity": self.severity, "help": self.help}
+
+    def __str__(self) -> str:
+        where = "" if self.cell is None else f" cell {self.cell}" + ("" if self.line is None else f", line {self.line}")
+        return f"{self.severity} {self.code}{where}: {self.message}"

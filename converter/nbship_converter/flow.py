@@ -1,0 +1,212 @@
+"""Which cells compute something that is wanted, and what flows between them.
+
+A cell is kept when it was tagged, when it makes a model or a number that Results must hold, when it changes
+random or global state that a kept cell meets later, when it writes a file, or when a kept cell needs what it
+makes. Everything else is exploration: it is left out and listed. With the facts of a clean run, in-place
+changes and aliases are known; from syntax alone they are guessed.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from nbship_converter.classify import is_setting
+from nbship_converter.findings import Finding
+from nbship_converter.ir import Cell, Facts, Notebook, Statement
+from nbship_converter.uses import BUILTINS
+
+__all__ = ["Flow", "flow_of"]
+
+_LEFT_OUT_KINDS = frozenset({"function", "class", "figure", "iterator"})
+_GIVEN = frozenset({"__name__", "__file__", "__doc__", "get_ipython", "display"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """The cells that are kept, the names that Results holds, and every variable of the notebook."""
+
+    kept: tuple[Cell, ...]
+    results: dict[str, str]
+    variables: frozenset[str]
+
+
+def flow_of(notebook: Notebook, facts: Facts | None) -> tuple[Flow, list[Finding]]:
+    """Slice the notebook down to what Results needs."""
+    variables = _variables(notebook)
+    finder = _Slice(notebook, facts, variables)
+    kept = finder.kept()
+    results = finder.results(kept)
+    findings = [
+        Finding(code="NB201", message=f"left out exploration: {_first_line(cell)}", cell=cell.index)
+        for cell in notebook.cells
+        if _computes(cell) and cell.index not in kept
+    ]
+    cells = tuple(cell for cell in notebook.cells if cell.index in kept)
+    findings += _undefined(notebook, cells)
+    return Flow(kept=cells, results=results, variables=variables), findings
+
+
+def _variables(notebook: Notebook) -> frozenset[str]:
+    moved = {name for s in notebook.statements if s.mark in ("import", "function", "class", "constant") for name in s.use.binds}
+    stays = {name for s in notebook.statements if s.mark in ("code", "plot", "display") for name in s.use.binds}
+    return frozenset(stays | (moved & stays))
+
+
+def _computes(cell: Cell) -> bool:
+    return any(s.mark in ("code", "plot", "display") for s in cell.statements)
+
+
+def _first_line(cell: Cell) -> str:
+    statement = next(s for s in cell.statements if s.mark in ("code", "plot", "display"))
+    line = next((line for line in statement.code.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
+    return f"`{line.strip()[:60]}`"
+
+
+class _Slice:
+    """A backward slice over cells."""
+
+    def __init__(self, notebook: Notebook, facts: Facts | None, variables: frozenset[str]) -> None:
+        self.cells = [cell for cell in notebook.cells if _computes(cell)]
+        self.facts = facts
+        self.variables = variables
+        self.deferred = {
+            s.use.binds[-1]: s.use.needs for s in notebook.statements if s.mark in ("function", "class") and s.use.binds
+        }
+        self.reads = {cell.index: self._reads(cell) for cell in self.cells}
+        self.binds = {cell.index: {n for s in _code(cell) for n in s.use.binds} for cell in self.cells}
+        self.changes = {cell.index: self._changes(cell) for cell in self.cells}
+        self.kills = {cell.index: self._kills(cell) for cell in self.cells}
+
+    def _reads(self, cell: Cell) -> frozenset[str]:
+        names: set[str] = set()
+        for statement in _code(cell):
+            names |= statement.use.needs
+        pending = [name for name in names if name in self.deferred]
+        seen: set[str] = set()
+        while pending:
+            name = pending.pop()
+            if name not in seen:
+                seen.add(name)
+                names |= self.deferred[name]
+                pending += [other for other in self.deferred[name] if other in self.deferred]
+        return frozenset(names & self.variables)
+
+    def _changes(self, cell: Cell) -> set[str]:
+        guessed = {name for s in _code(cell) for name in s.use.mutates} & self.variables
+        if self.facts is None or cell.index not in self.facts.cells:
+            return guessed
+        return set(self.facts.cells[cell.index].changed)
+
+    def _kills(self, cell: Cell) -> set[str]:
+        """Names that the cell surely binds anew without looking at what they held."""
+        killed: set[str] = set()
+        for statement in _code(cell):
+            tree = ast.parse(statement.code).body[0]
+            if isinstance(tree, (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef, ast.For, ast.With)):
+                killed |= set(statement.use.binds) - statement.use.needs
+        return killed - self.reads[cell.index]
+
+    def kept(self) -> set[int]:
+        """Give the indices of the cells to keep."""
+        roots = {cell.index for cell in self.cells if self._is_root(cell)}
+        if not roots:
+            roots = {cell.index for cell in self.cells if self.binds[cell.index]}
+        kept = self._close(roots)
+        while True:
+            wider = self._close(kept | self._state(kept))
+            if wider == kept:
+                return kept
+            kept = wider
+
+    def _is_root(self, cell: Cell) -> bool:
+        if cell.step_tag or any(is_setting(s) for s in cell.statements):
+            return True
+        fact = self.facts.cells.get(cell.index) if self.facts else None
+        if fact is not None and fact.writes:
+            return True
+        return any(self._is_required(name, cell) for name in self.binds[cell.index] | self.changes[cell.index])
+
+    def _is_required(self, name: str, cell: Cell) -> bool:
+        """Models and computed numbers must be in Results, as the notebook's end has them."""
+        if name.startswith("_") or self._last_touch(name) != cell.index:
+            return False
+        kind = self.facts.kinds.get(name) if self.facts else _guess_kind(name, cell)
+        return kind == "model" or (kind == "number" and any(_computed(name, s) for s in _code(cell)))
+
+    def _last_touch(self, name: str) -> int:
+        touching = [i.index for i in self.cells if name in self.binds[i.index] or name in self.changes[i.index]]
+        return touching[-1] if touching else -1
+
+    def _close(self, roots: set[int]) -> set[int]:
+        """Add every cell that a kept one needs, walking backwards."""
+        kept: set[int] = set()
+        wanted: set[str] = set()
+        for cell in reversed(self.cells):
+            index = cell.index
+            makes = (self.binds[index] | self.changes[index]) & wanted
+            if index in roots or makes:
+                kept.add(index)
+                wanted = (wanted - self.kills[index]) | self.reads[index] | (self.changes[index] & wanted)
+        return kept
+
+    def _state(self, kept: set[int]) -> set[int]:
+        """Cells that advance a random generator which a kept cell uses later."""
+        if self.facts is None:
+            return set()
+        found: set[int] = set()
+        later: set[str] = set()
+        for cell in reversed(self.cells):
+            fact = self.facts.cells.get(cell.index)
+            used = set(fact.random) if fact else set()
+            if used & later:
+                found.add(cell.index)
+            if cell.index in kept:
+                later |= used
+        return found
+
+    def results(self, kept: set[int]) -> dict[str, str]:
+        """Give the names of Results with their kinds, in the order in which the notebook first binds them."""
+        names = dict.fromkeys(n for cell in self.cells for s in _code(cell) for n in s.use.binds)
+        deleted = {name for cell in self.cells if cell.index in kept for s in _code(cell) for name in s.use.deletes}
+        found: dict[str, str] = {}
+        for name in names:
+            touching = [c.index for c in self.cells if name in self.binds[c.index] or name in self.changes[c.index]]
+            binding = [c.index for c in self.cells if name in self.binds[c.index]]
+            whole = set(touching) <= kept or (set(touching[touching.index(binding[-1]) :]) <= kept and binding[-1] in kept)
+            kind = self.facts.kinds.get(name) if self.facts else ("value" if name not in deleted else None)
+            if whole and kind and kind not in _LEFT_OUT_KINDS and not name.startswith("_"):
+                found[name] = kind
+        return found
+
+
+def _code(cell: Cell) -> list[Statement]:
+    return [s for s in cell.statements if s.mark in ("code", "plot")]
+
+
+def _computed(name: str, statement: Statement) -> bool:
+    return name in statement.use.binds and bool(statement.use.calls) or name in statement.use.mutates
+
+
+def _guess_kind(name: str, cell: Cell) -> str:
+    """Without facts: a name that is fitted is a model, one that a metric or score gives is a number."""
+    for statement in _code(cell):
+        if f"{name}.fit" in statement.use.calls:
+            return "model"
+        if name in statement.use.binds and any(call.endswith(("score", "error", "loss")) for call in statement.use.calls):
+            return "number"
+    return "value"
+
+
+def _undefined(notebook: Notebook, kept: tuple[Cell, ...]) -> list[Finding]:
+    """Names that no cell defines before they are read."""
+    moved = {n for s in notebook.statements if s.mark in ("import", "function", "class", "constant") for n in s.use.binds}
+    known = set(moved | BUILTINS | _GIVEN)
+    findings = []
+    for cell in kept:
+        for statement in cell.statements:
+            for name in sorted(statement.use.reads - known):
+                findings.append(Finding(code="NB202", message=f"`{name}` is not defined", cell=cell.index, line=statement.line))
+                known.add(name)
+            known |= set(statement.use.binds)
+    return findings

@@ -1,0 +1,182 @@
+"""What passes from one part of the compiler to the next; every record is frozen.
+
+    .ipynb -read-> Notebook -uses-> Notebook with Uses -flow-> Flow -steps-> [Step] -infer-> [Step, typed]
+           -emit-> {path: module} -project-> {path: bytes} -write-> repository
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import libcst as cst
+
+Mark = Literal["import", "function", "class", "constant", "display", "plot", "code"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What one statement does to names, as its text tells.
+
+    ``reads`` are needed before the statement binds them; ``deferred`` are read only when a function defined
+    or called back in it runs; ``mutates`` are changed in place as far as the text shows.
+    """
+
+    binds: tuple[str, ...] = ()
+    reads: frozenset[str] = frozenset()
+    deferred: frozenset[str] = frozenset()
+    mutates: frozenset[str] = frozenset()
+    deletes: frozenset[str] = frozenset()
+    global_writes: frozenset[str] = frozenset()
+    calls: frozenset[str] = frozenset()
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """All names that must hold a value for the statement and what it defines to work."""
+        return self.reads | self.deferred
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One top-level statement of a cell: the user's own node, and where it stands."""
+
+    node: cst.SimpleStatementLine | cst.BaseCompoundStatement
+    code: str
+    cell: int
+    line: int
+    use: Use = field(default_factory=Use)
+    mark: Mark = "code"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A code cell. ``index`` counts all cells of the notebook from 0; ``source`` is what the kernel runs."""
+
+    index: int
+    id: str
+    source: str
+    tags: tuple[str, ...] = ()
+    heading: str = ""
+    prose: str = ""
+    statements: tuple[Statement, ...] = ()
+    installs: tuple[str, ...] = ()
+
+    @property
+    def step_tag(self) -> str | None:
+        """The step this cell was tagged with, if any."""
+        return next((tag.removeprefix("step:") for tag in self.tags if tag.startswith("step:")), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notebook:
+    """A notebook as the compiler sees it: only what computes, in document order."""
+
+    name: str
+    id: str
+    title: str
+    purpose: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def statements(self) -> list[Statement]:
+        """All statements in document order."""
+        return [statement for cell in self.cells for statement in cell.statements]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellFacts:
+    """What a clean run saw one cell do; ``random`` names the generators it advanced."""
+
+    bound: frozenset[str]
+    changed: frozenset[str]
+    types: dict[str, str]
+    random: frozenset[str]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    figures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """Types that a function of the user's was seen with, as annotations with full names."""
+
+    parameters: dict[str, str]
+    returns: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What one clean run of the notebook told. ``files`` are relative to the notebook's folder."""
+
+    cells: dict[int, CellFacts]
+    types: dict[str, str]
+    kinds: dict[str, str]
+    aliases: tuple[tuple[str, ...], ...]
+    signatures: dict[str, Signature]
+    distributions: dict[str, tuple[str, ...]]
+    untyped: frozenset[str]
+    closure: tuple[str, ...]
+    summaries: dict[str, dict[str, Any]]
+    origins: dict[str, str]
+    python: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant:
+    """A plain literal that becomes a field of Config."""
+
+    name: str
+    field: str
+    annotation: str
+    value: cst.BaseExpression
+    comment: str
+    cell: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Helper:
+    """A function or class of the user's that moves whole to a module."""
+
+    name: str
+    statement: Statement
+    needs: tuple[str, ...]
+    constants: tuple[str, ...]
+    calls: frozenset[str]
+    is_class: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A named group of cells that becomes one function."""
+
+    name: str
+    module: str
+    title: str
+    prose: str
+    cells: tuple[int, ...]
+    statements: tuple[Statement, ...]
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
+    reason: str = ""
+    confidence: float = 1.0
+    plots: bool = False
+    types: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """The whole notebook as steps, helpers, constants and imports: what emit turns into modules."""
+
+    notebook: Notebook
+    steps: tuple[Step, ...]
+    helpers: dict[str, Helper]
+    helper_modules: dict[str, str]
+    constants: dict[str, Constant]
+    imports: dict[str, list[Statement]]
+    results: dict[str, str]
+    signatures: dict[str, Signature]
+    paths: dict[str, str]
+    outputs: frozenset[str]

@@ -1,0 +1,77 @@
+"""A scratch mirror of a notebook's folder, so that a run never writes into the user's tree.
+
+Small files are copied and large ones linked, from the git root down, so that ``../data`` is found as well.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+__all__ = ["Mirror", "mirror_of"]
+
+#: Files up to this size are copied; a larger one is linked.
+MOST_COPIED = 32 * 1024**2
+#: Bytes copied in all; what comes after is linked.
+MOST_COPIED_IN_ALL = 1024**3
+_SKIPPED = {".git", ".hg", ".svn", ".venv", "venv", "env", "node_modules", "__pycache__", ".ipynb_checkpoints", ".tox", ".mypy_cache", ".ruff_cache", ".pytest_cache", "mlruns", ".nbship-demo"}
+
+
+class Mirror:
+    """Where the run happens: ``folder`` stands for the notebook's own folder."""
+
+    def __init__(self, scratch: Path, root: Path, home: Path) -> None:
+        self.scratch = scratch
+        self.root = root
+        self.folder = scratch / home.relative_to(root)
+        self.left = MOST_COPIED_IN_ALL
+
+    def fill(self) -> None:
+        """Bring the tree over."""
+        for here, folders, files in os.walk(self.root):
+            folders[:] = [name for name in folders if name not in _SKIPPED and not (Path(here) / name / "pyvenv.cfg").exists()]
+            there = self.scratch / Path(here).relative_to(self.root)
+            there.mkdir(parents=True, exist_ok=True)
+            for name in files:
+                self._bring(Path(here) / name, there / name)
+
+    def _bring(self, source: Path, target: Path) -> None:
+        try:
+            size = source.stat().st_size
+            if size <= MOST_COPIED and size <= self.left:
+                shutil.copyfile(source, target)
+                self.left -= size
+            else:
+                target.symlink_to(source.resolve())
+        except OSError:  # a broken link or an unreadable file: the notebook will say so if it needs it
+            return
+
+    def relative(self, path: str) -> str | None:
+        """Give a path seen in the run relative to the notebook's folder, None outside the mirror."""
+        resolved = os.path.normpath(path)
+        if not (resolved + os.sep).startswith(str(self.scratch) + os.sep):
+            return None
+        return Path(os.path.relpath(resolved, self.folder)).as_posix()
+
+
+@contextmanager
+def mirror_of(folder: Path) -> Iterator[Mirror]:
+    """Give a mirror of the folder that is deleted afterwards."""
+    folder = folder.resolve()
+    with TemporaryDirectory(prefix="nbship-", ignore_cleanup_errors=True) as scratch:
+        mirror = Mirror(Path(scratch).resolve() / "tree", _root(folder), folder)
+        mirror.fill()
+        mirror.folder.mkdir(parents=True, exist_ok=True)
+        yield mirror
+
+
+def _root(folder: Path) -> Path:
+    """The git root, unless that is the whole home or the file system."""
+    for candidate in (folder, *folder.parents):
+        if (candidate / ".git").exists() and candidate not in (Path.home(), Path(candidate.anchor)):
+            return candidate
+    return folder

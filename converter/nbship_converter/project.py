@@ -1,0 +1,201 @@
+"""Modules -> a whole repository: the template, renamed and filled in, as ``{path: content}``."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import libcst as cst
+import tomlkit
+
+from nbship_converter.document import readme
+from nbship_converter.emit import config_fields, emit
+from nbship_converter.expectations import module_tests
+from nbship_converter.infer import Annotator
+from nbship_converter.ir import Facts, Program
+from nbship_converter.verify import Verification
+
+__all__ = ["Project", "project"]
+
+TEMPLATE = Path(__file__).parent / "templates" / "package"
+_TEMPLATE_PACKAGE = "notebook_package"
+_CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+#: Secrets that must not travel with the notebook: keys by their known looks, and what is called a password.
+SECRET = re.compile(
+    r"""(sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|hf_[A-Za-z0-9]{30,}|xox[abprs]-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{35})"""
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What a repository is made from."""
+
+    program: Program
+    facts: Facts | None
+    package: str
+    content: Mapping[str, Any]
+    data: Mapping[str, Path] = field(default_factory=dict)
+    verification: Verification | None = None
+    expected: Mapping[str, str] = field(default_factory=dict)
+
+
+def project(plan: Project) -> dict[str, bytes]:
+    """Give every file of the repository but the data; generated Python is not formatted yet."""
+    files = {_renamed(path, plan.package): _renamed(text, plan.package) for path, text in _template().items()}
+    source = f"src/{plan.package}"
+    modules = emit(plan.program, plan.package)
+    files |= {f"{source}/{name}": text for name, text in modules.items()}
+    files[f"{source}/config.py"] = _config(files[f"{source}/config.py"], plan)
+    if not any(step.plots for step in plan.program.steps):
+        del files[f"{source}/figures.py"], files["tests/test_figures.py"]
+    files["tests/test_pipeline.py"] = ""
+    files |= module_tests(plan.program, plan.facts, plan.package, plan.verification)
+    files = {path: text for path, text in files.items() if text}
+    files[f"{source}/py.typed"] = ""
+    files["pyproject.toml"] = _pyproject(files["pyproject.toml"], plan, modules)
+    files["requirements.lock"] = _lock(plan.facts)
+    files[f"notebooks/{_file_name(plan.program.notebook.name)}.ipynb"] = _notebook(plan.content)
+    files[".nbship/expected.json"] = _json(_expected(plan))
+    files["README.md"] = readme(plan.program, plan.facts, plan.package, plan.verification)
+    return {path: text.encode() for path, text in files.items()}
+
+
+def _template() -> dict[str, str]:
+    found = {}
+    for path in sorted(TEMPLATE.rglob("*")):
+        relative = path.relative_to(TEMPLATE)
+        if path.is_file() and not _CACHES & set(relative.parts):
+            found[relative.as_posix()] = path.read_text(encoding="utf-8")
+    return found
+
+
+def _renamed(text: str, package: str) -> str:
+    text = text.replace(_TEMPLATE_PACKAGE, package).replace(_TEMPLATE_PACKAGE.upper(), package.upper())
+    return text.replace(_TEMPLATE_PACKAGE.replace("_", "-"), package.replace("_", "-"))
+
+
+def _config(text: str, plan: Project) -> str:
+    """Put the notebook's constants in front of Config's own fields."""
+    annotator = Annotator(package=plan.package, module="config", homes={})
+    used = plan.program.constants
+    fields = config_fields(used, annotator)
+    if not fields:
+        return text
+    module = cst.parse_module(text)
+    changed = module.visit(_WithFields(fields))
+    imports = [cst.parse_statement(line) for line in sorted(annotator.imports)]
+    body = list(changed.body)
+    place = next(i for i, node in enumerate(body) if "from __future__" in changed.code_for_node(node)) + 1
+    return changed.with_changes(body=[*body[:place], *imports, *body[place:]]).code
+
+
+class _WithFields(cst.CSTTransformer):
+    def __init__(self, fields: list[cst.BaseStatement]) -> None:
+        super().__init__()
+        self.fields = fields
+
+    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+        if updated_node.name.value != "Config":
+            return updated_node
+        docstring, first, *rest = updated_node.body.body
+        blank = [cst.EmptyLine(indent=False)]
+        opening = self.fields[0]
+        assert isinstance(opening, cst.SimpleStatementLine)
+        assert isinstance(first, cst.SimpleStatementLine)
+        opening = opening.with_changes(leading_lines=[*blank, *opening.leading_lines])
+        body = [docstring, opening, *self.fields[1:], first, *rest]
+        return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
+
+
+def _pyproject(text: str, plan: Project, modules: Mapping[str, str]) -> str:
+    document: Any = tomlkit.parse(text)
+    facts = plan.facts
+    document["project"]["description"] = plan.program.notebook.title[:200]
+    if facts is not None:
+        document["project"]["requires-python"] = f">={'.'.join(facts.python.split('.')[:2])}"
+    pins = _dependencies(modules, plan)
+    array = tomlkit.array()
+    array.extend(pins)
+    document["project"]["dependencies"] = array.multiline(multiline=len(pins) > 1)
+    untyped = sorted(_imported(modules) & facts.untyped) if facts else sorted(_third_party(modules, plan.package))
+    if untyped:
+        override = tomlkit.table()
+        override.add("module", [f"{name}{tail}" for name in untyped for tail in ("", ".*")])
+        override.add("follow_imports", "skip")
+        override["follow_imports"].comment("not typed: the same with and without stub packages")
+        override.add("ignore_missing_imports", True)  # noqa: FBT003  # a TOML value
+        overrides = tomlkit.aot()
+        overrides.append(override)
+        document["tool"]["mypy"].add("overrides", overrides)
+    document["tool"]["nbship"]["notebook"] = f"notebooks/{_file_name(plan.program.notebook.name)}.ipynb"
+    return tomlkit.dumps(document)
+
+
+def _imported(modules: Mapping[str, str]) -> set[str]:
+    """Give the top-level packages that the generated modules import."""
+    import ast
+
+    found = set()
+    for text in modules.values():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.split(".")[0])
+    return found | ({"matplotlib"} if any("finish_figures" in text for text in modules.values()) else set())
+
+
+def _third_party(modules: Mapping[str, str], package: str) -> set[str]:
+    return _imported(modules) - set(sys.stdlib_module_names) - {package}
+
+
+def _dependencies(modules: Mapping[str, str], plan: Project) -> list[str]:
+    names = _third_party(modules, plan.package)
+    if plan.facts is None:
+        return sorted("scikit-learn" if name == "sklearn" else name for name in names)
+    pins = {pin for name in names for pin in plan.facts.distributions.get(name, ())}
+    return sorted(pins, key=str.lower)
+
+
+def _lock(facts: Facts | None) -> str:
+    lines = ["# What the notebook's kernel had installed, pinned."]
+    return "\n".join([*lines, *(facts.closure if facts else ())]) + "\n"
+
+
+def _expected(plan: Project) -> dict[str, Any]:
+    outcomes = dict(plan.verification.names) if plan.verification else {}
+    return {
+        "schema": 1,
+        "notebook": plan.program.notebook.id,
+        "cells": {cell.id: step.name for step in plan.program.steps for cell in plan.program.notebook.cells if cell.index in step.cells},
+        "names": {
+            name: {"fingerprint": plan.expected.get(name), "outcome": outcomes.get(name, "unchecked")}
+            for name in sorted({*plan.program.results, *outcomes})
+        },
+    }
+
+
+def _notebook(content: Mapping[str, Any]) -> str:
+    """Give the notebook without outputs, and without anything that looks like a key."""
+    cells = []
+    for cell in content.get("cells", []):
+        source = cell.get("source", "")
+        text = source if isinstance(source, str) else "".join(source)
+        kept = {**cell, "source": SECRET.sub("REDACTED", text).splitlines(keepends=True)}
+        if cell.get("cell_type") == "code":
+            kept |= {"outputs": [], "execution_count": None}
+        cells.append(kept)
+    return json.dumps({**content, "cells": cells}, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name)

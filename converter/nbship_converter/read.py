@@ -1,0 +1,270 @@
+"""A notebook file -> Notebook: what computes, as the user's own nodes; magics get their proper Python.
+
+IPython's own transformer decides what is a magic, so nothing is guessed from a line's looks.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import libcst as cst
+from IPython.core.inputtransformer2 import TransformerManager
+
+from nbship.errors import InputError
+from nbship_converter.findings import Finding
+from nbship_converter.ir import Cell, Notebook, Statement
+from nbship_converter.uses import use_of
+
+__all__ = ["load", "read"]
+
+#: Magics that only concern the notebook's front end.
+_FRONT_END = {
+    "matplotlib", "load_ext", "reload_ext", "unload_ext", "config", "autoreload", "pinfo", "pinfo2", "psource",
+    "who", "whos", "who_ls", "history", "magic", "lsmagic", "precision", "xmode", "colors", "pdb", "timeit",
+    "prun", "mprun", "memit", "lprun", "ship", "watermark", "notebook", "gui", "automagic", "pprint",
+}  # fmt: skip
+_INSTALL = re.compile(r"^\s*(?:[!%]\s*(?:\S*python\S*\s+-m\s+)?(?:pip|conda|mamba|uv)3?\b.*)$")
+_OURS = re.compile(r"^\s*%{1,2}(?:ship\b|load_ext\s+nbship\b|reload_ext\s+nbship\b)")
+_HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Give a notebook's JSON (format 4), or raise InputError that says what the file is instead."""
+    if not path.is_file():
+        raise InputError("there is no such notebook", where=str(path), help="Check the path.")
+    if path.suffix == ".py":
+        return _script(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError("this is not a notebook (no JSON)", where=str(path), help="Give an .ipynb file or a py:percent script.") from error
+    if not isinstance(content, dict) or "nbformat" not in content:
+        raise InputError("this is not a notebook (no nbformat)", where=str(path), help="Give an .ipynb file or a py:percent script.")
+    if content["nbformat"] != 4:  # noqa: PLR2004  # the format that Jupyter writes since 2015
+        raise InputError(
+            f"the notebook is in format {content['nbformat']}, not 4",
+            where=str(path),
+            help=f"Upgrade it first: jupyter nbconvert --to notebook --nbformat 4 {path.name}",
+        )
+    _check_language(content, path)
+    return content
+
+
+def _check_language(content: dict[str, Any], path: Path) -> None:
+    metadata = content.get("metadata", {})
+    language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get("language") or "python"
+    if str(language).lower() not in ("python", "python3", "ipython"):
+        raise InputError(
+            f"the notebook's language is {language}, not Python",
+            where=str(path),
+            help="nbship converts Python notebooks; choose a Python kernel if the cells are Python.",
+        )
+
+
+def _script(path: Path) -> dict[str, Any]:
+    """Read a ``py:percent`` script (https://jupytext.readthedocs.io/en/latest/formats-scripts.html)."""
+    cells: list[dict[str, Any]] = []
+    text = path.read_text(encoding="utf-8")
+    if not re.search(r"^# %%", text, re.MULTILINE):
+        raise InputError("the script has no cells (`# %%`)", where=str(path), help="Mark the cells with `# %%` lines.")
+    for place, part in enumerate(re.split(r"^# %%", text, flags=re.MULTILINE)[1:]):
+        header, _, body = part.partition("\n")
+        markdown = "[markdown]" in header or "[md]" in header
+        tags = re.findall(r'"([^"]+)"', (re.search(r"tags=\[([^\]]*)\]", header) or [""])[0])
+        source = re.sub(r"^# ?", "", body, flags=re.MULTILINE) if markdown else re.sub(r"^# ([%!])", r"\1", body, flags=re.MULTILINE)
+        kind = "markdown" if markdown else "code"
+        cells.append({"cell_type": kind, "id": f"cell-{place}", "source": source.strip("\n"), "metadata": {"tags": tags}})
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
+
+
+def read(content: dict[str, Any], name: str) -> tuple[Notebook, list[Finding]]:
+    """Turn a notebook's JSON into the compiler's Notebook; what cannot be read becomes findings."""
+    findings: list[Finding] = []
+    cells: list[Cell] = []
+    prose = _Prose()
+    for index, raw in enumerate(content.get("cells", [])):
+        source = raw.get("source", "")
+        text = source if isinstance(source, str) else "".join(source)
+        if raw.get("cell_type") == "markdown":
+            prose.add(text)
+        elif raw.get("cell_type") == "code":
+            cell, found = _cell(index, raw, text, prose)
+            findings += found
+            cells.append(cell)
+            prose.used()
+    if not any(cell.statements for cell in cells):
+        raise InputError("the notebook has no Python code to export", where=name, help="Write some cells first.")
+    metadata = content.get("metadata", {}).get("nbship", {})
+    notebook = Notebook(
+        name=name,
+        id=str(metadata.get("id", name)),
+        title=prose.title or name,
+        purpose=prose.purpose,
+        cells=tuple(cells),
+    )
+    return notebook, findings
+
+
+class _Prose:
+    """Keeps the words that stand above the next code cell."""
+
+    def __init__(self) -> None:
+        self.title = ""
+        self.purpose = ""
+        self.heading = ""
+        self.text: list[str] = []
+
+    def add(self, markdown: str) -> None:
+        plain = []
+        for line in markdown.splitlines():
+            found = _HEADING.match(line)
+            if found:
+                self.heading = _plain(found[2])
+                self.title = self.title or self.heading
+            else:
+                plain.append(line)
+        text = "\n".join(plain).strip()
+        if text:
+            self.text.append(text)
+            self.purpose = self.purpose or _plain(text.split("\n\n")[0])
+
+    def used(self) -> None:
+        self.text = []
+
+
+def _plain(markdown: str) -> str:
+    """Strip Markdown, HTML and LaTeX down to words."""
+    text = re.sub(r"!\[[^\]]*\]\([^)]*\)|<[^>]+>|\$+[^$]*\$+", "", markdown)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    return re.sub(r"[*_`]{1,3}([^*_`]+)[*_`]{1,3}", r"\1", re.sub(r"[ \t]*\n[ \t]*", " ", text)).strip()
+
+
+def _cell(index: int, raw: dict[str, Any], text: str, prose: _Prose) -> tuple[Cell, list[Finding]]:
+    tags = tuple(str(tag) for tag in raw.get("metadata", {}).get("tags", []))
+    first = text.lstrip().split("\n", 1)[0]
+    if first.startswith("%%ship") and len(first.split()) > 1:
+        tags = (f"step:{first.split()[1]}", *tags)
+    runs = "\n".join(line for line in text.splitlines() if not (_INSTALL.match(line) or _OURS.match(line)))
+    cell = Cell(
+        index=index,
+        id=str(raw.get("id", f"cell-{index}")),
+        source="" if "skip" in tags else runs,
+        tags=tags,
+        heading=prose.heading,
+        prose=_plain("\n\n".join(prose.text)),
+        installs=tuple(line.strip() for line in text.splitlines() if _INSTALL.match(line)),
+    )
+    findings = [Finding(code="NB104", message=f"left out `{line}`", cell=index) for line in cell.installs]
+    if "skip" in tags or not runs.strip():
+        return cell, findings
+    statements, found = _statements(index, runs)
+    return replace(cell, statements=statements), findings + found
+
+
+def _statements(index: int, source: str) -> tuple[tuple[Statement, ...], list[Finding]]:
+    code, findings = _python(index, source)
+    try:
+        module = cst.parse_module(code)
+        ast.parse(code)
+    except (cst.ParserSyntaxError, SyntaxError) as error:
+        line = getattr(error, "raw_line", None) or getattr(error, "lineno", None)
+        return (), [*findings, Finding(code="NB101", message="the cell is not valid Python and was left out", cell=index, line=line)]
+    kept: list[Statement] = []
+    for node, line in _with_lines(module):
+        for single in _split(node):
+            outcome = _translate(index, line, single)
+            findings += outcome.findings
+            for translated in outcome.nodes:
+                text = cst.Module(body=[translated]).code
+                kept.append(Statement(node=translated, code=text, cell=index, line=line, use=use_of(text)))
+    return tuple(kept), findings
+
+
+def _python(index: int, source: str) -> tuple[str, list[Finding]]:
+    """Let IPython turn magics into calls; cell magics are opened or left out."""
+    body = source.lstrip("\n")
+    if not body.lstrip().startswith("%%"):
+        return TransformerManager().transform_cell(source), []
+    first, _, rest = body.lstrip().partition("\n")
+    magic = first[2:].split()[0] if len(first) > 2 else ""  # noqa: PLR2004  # the two percent signs
+    if magic in ("time", "capture", "prun"):
+        code, findings = _python(index, rest)
+        return code, [*findings, Finding(code="NB102", message=f"left out `{first}`", cell=index, line=1)]
+    if magic == "timeit":
+        return "", [Finding(code="NB102", message="left out a `%%timeit` cell: it binds nothing", cell=index, line=1)]
+    return "", [Finding(code="NB105", message=f"left out a cell of another language (`{first}`)", cell=index, line=1)]
+
+
+def _with_lines(module: cst.Module) -> Iterator[tuple[Any, int]]:
+    positions = cst.metadata.MetadataWrapper(module, unsafe_skip_copy=True).resolve(cst.metadata.PositionProvider)
+    for node in module.body:
+        yield node, positions[node].start.line
+
+
+def _split(node: Any) -> Iterator[Any]:
+    """Give every ``a; b`` its own lines."""
+    if not isinstance(node, cst.SimpleStatementLine) or len(node.body) == 1:
+        yield node if not isinstance(node, cst.SimpleStatementLine) else _without_semicolon(node, node.body[0])
+        return
+    for place, small in enumerate(node.body):
+        yield _without_semicolon(node if place == 0 else node.with_changes(leading_lines=()), small)
+
+
+def _without_semicolon(line: cst.SimpleStatementLine, small: cst.BaseSmallStatement) -> cst.SimpleStatementLine:
+    return line.with_changes(body=[small.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    nodes: tuple[Any, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def _translate(index: int, line: int, node: Any) -> _Outcome:
+    """Give a magic line its Python; any other statement stays as it is."""
+    text = cst.Module(body=[node]).code
+    if "get_ipython()" not in text:
+        return _Outcome((node,))
+    call = _magic_call(text)
+    if call is None:
+        if not isinstance(node, cst.SimpleStatementLine):
+            return _inside(index, line, node)
+        return _Outcome((), (Finding(code="NB103", message=f"left out `{text.strip()}`", cell=index, line=line),))
+    method, name, argument = call
+    if method == "run_line_magic" and name == "time" and argument:
+        return _Outcome(tuple(cst.parse_module(argument + "\n").body))
+    shown = f"%{name} {argument}".strip() if method == "run_line_magic" else f"!{name}"
+    if method == "run_line_magic" and name in _FRONT_END:
+        return _Outcome((), (Finding(code="NB102", message=f"left out `{shown}`", cell=index, line=line),))
+    return _Outcome((), (Finding(code="NB103", message=f"left out `{shown}`", cell=index, line=line),))
+
+
+def _inside(index: int, line: int, node: Any) -> _Outcome:
+    """Take the magic lines out of a compound statement."""
+    changed = node.visit(_MagicLines())
+    return _Outcome((changed,), (Finding(code="NB103", message="left out magics inside a block", cell=index, line=line),))
+
+
+class _MagicLines(cst.CSTTransformer):
+    def leave_SimpleStatementLine(self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine) -> Any:
+        if "get_ipython()" in cst.Module(body=[original_node]).code:
+            return updated_node.with_changes(body=[cst.Pass()])
+        return updated_node
+
+
+def _magic_call(text: str) -> tuple[str, str, str] | None:
+    """Give (method, name, argument) of ``get_ipython().METHOD(...)`` that stands alone, else None."""
+    body = ast.parse(text).body
+    if len(body) != 1 or not isinstance(body[0], ast.Expr) or not isinstance(body[0].value, ast.Call):
+        return None
+    call = body[0].value
+    if not (isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "get_ipython()"):
+        return None
+    words = [word.value for word in call.args if isinstance(word, ast.Constant)]
+    return call.func.attr, str(words[0]) if words else "", str(words[1]) if len(words) > 1 else ""

@@ -1,0 +1,158 @@
+"""Moved code meets its new home: constants, helpers' parameters and paths are put in place.
+
+Only names that libcst's scopes resolve to the notebook's global scope are touched, so a parameter or a
+comprehension variable of the same name stays what it is. Nothing is printed from strings: the user's nodes
+are changed where they must be and kept everywhere else.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import libcst as cst
+from libcst.metadata import Access, BuiltinScope, GlobalScope, MetadataWrapper, ScopeProvider
+
+__all__ = ["Rewriting", "rewrite"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Rewriting:
+    """What to put in place, and what was found to be needed.
+
+    ``names`` gives an expression for a global name; ``extras`` gives, for each helper, the keyword
+    arguments it wants from whoever calls it; ``paths`` and ``outputs`` are the files read and written.
+    """
+
+    names: Mapping[str, str]
+    extras: Mapping[str, Mapping[str, str]]
+    paths: Mapping[str, str]
+    outputs: Mapping[str, str]
+    config: str = "config"
+    used_config: bool = False
+    used_partial: bool = False
+    used_names: set[str] = field(default_factory=set)
+
+
+def rewrite(statements: Sequence[Any], rewriting: Rewriting) -> list[Any]:
+    """Give the statements as they read in their new place; ``rewriting`` notes what they now need."""
+    wrapper = MetadataWrapper(cst.Module(body=list(statements)))
+    visitor = _Rewriter(rewriting, _global_nodes(wrapper))
+    return list(wrapper.module.visit(visitor).body)
+
+
+def _global_nodes(wrapper: MetadataWrapper) -> set[int]:
+    """Give the ids of the Name nodes that read a global of the notebook."""
+    found: set[int] = set()
+    scopes = {scope for scope in wrapper.resolve(ScopeProvider).values() if scope is not None}
+    for scope in scopes:
+        for access in scope.accesses:
+            if all(isinstance(referent.scope, (GlobalScope, BuiltinScope)) for referent in access.referents):
+                found.add(id(_root(access)))
+    return found
+
+
+def _root(access: Access) -> cst.CSTNode:
+    node: cst.CSTNode = access.node
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    return node
+
+
+class _Rewriter(cst.CSTTransformer):
+    def __init__(self, rewriting: Rewriting, reads: set[int]) -> None:
+        super().__init__()
+        self.rewriting = rewriting
+        self.reads = reads
+        self.called: set[int] = set()
+        self.writers: list[bool] = []
+
+    def visit_Call(self, node: cst.Call) -> None:
+        if isinstance(node.func, cst.Name) and node.func.value in self.rewriting.extras:
+            self.called.add(id(node.func))
+
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
+        func = original_node.func
+        if not (isinstance(func, cst.Name) and id(func) in self.reads and func.value in self.rewriting.extras):
+            return updated_node
+        extra = [_keyword(name, value) for name, value in self._extras(func.value).items()]
+        return updated_node.with_changes(args=[*_with_comma(updated_node.args, extra), *extra])
+
+    def _extras(self, helper: str) -> Mapping[str, str]:
+        extras = self.rewriting.extras[helper]
+        for value in extras.values():
+            self._needs(value)
+        return extras
+
+    def _needs(self, expression: str) -> None:
+        root = expression.split(".")[0]
+        if root == self.rewriting.config:
+            self.rewriting.used_config = True
+
+    def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
+        if id(original_node) not in self.reads:
+            return updated_node
+        name = original_node.value
+        self.rewriting.used_names.add(name)
+        if name in self.rewriting.names:
+            expression = self.rewriting.names[name]
+            self._needs(expression)
+            return _parenthesised(cst.parse_expression(expression), updated_node)
+        extras = self.rewriting.extras.get(name)
+        if extras and id(original_node) not in self.called:
+            self.rewriting.used_partial = True
+            words = [_keyword(key, value) for key, value in self._extras(name).items()]
+            return cst.Call(func=cst.Name("partial"), args=[cst.Arg(updated_node), *words])
+        return updated_node
+
+    def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.BaseExpression:
+        text = _text(original_node)
+        for known, method in ((self.rewriting.outputs, "output"), (self.rewriting.paths, "data")):
+            if text in known:
+                self.rewriting.used_config = True
+                return cst.parse_expression(f"str({self.rewriting.config}.{method}({known[text]!r}))")
+        return updated_node
+
+    def leave_SimpleStatementLine(self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine) -> Any:
+        code = cst.Module(body=[original_node.with_changes(leading_lines=())]).code.strip().rstrip(";")
+        if code in ("plt.show()", "pyplot.show()"):
+            return updated_node.with_changes(body=[cst.Pass()])
+        return updated_node
+
+    def leave_IndentedBlock(self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock) -> cst.IndentedBlock:
+        """Drop the ``pass`` that replaced a call of ``show`` where something else stands in the block."""
+        kept = [line for line in updated_node.body if not _is_pass(line)]
+        return updated_node.with_changes(body=kept) if kept and len(kept) < len(updated_node.body) else updated_node
+
+
+def _is_pass(line: cst.BaseStatement) -> bool:
+    return isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 and isinstance(line.body[0], cst.Pass) and not line.leading_lines
+
+
+def _keyword(name: str, value: str) -> cst.Arg:
+    return cst.Arg(
+        keyword=cst.Name(name),
+        value=cst.parse_expression(value),
+        equal=cst.AssignEqual(whitespace_before=cst.SimpleWhitespace(""), whitespace_after=cst.SimpleWhitespace("")),
+    )
+
+
+def _with_comma(args: Sequence[cst.Arg], extra: Sequence[cst.Arg]) -> list[cst.Arg]:
+    """End the user's arguments with a comma where ours follow."""
+    if not args or not extra:
+        return list(args)
+    return [*args[:-1], args[-1].with_changes(comma=cst.Comma(whitespace_after=cst.SimpleWhitespace(" ")))]
+
+
+def _parenthesised(expression: cst.BaseExpression, like: cst.Name) -> cst.BaseExpression:
+    return expression.with_changes(lpar=like.lpar, rpar=like.rpar) if like.lpar else expression
+
+
+def _text(node: cst.SimpleString) -> str | None:
+    try:
+        value = ast.literal_eval(node.value)
+    except (ValueError, SyntaxError):
+        return None
+    return value if isinstance(value, str) else None

@@ -1,0 +1,304 @@
+"""Cells -> steps: tags decide, and where none stand a step is proposed with a reason and a confidence.
+
+Neighbouring cells of one tag are one step; a later cell of the same tag joins where nothing between them
+depends on it. A step's name is its tag's, or comes from the heading above it, or from what it makes.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from nbship_converter.classify import is_setting
+from nbship_converter.findings import Finding
+from nbship_converter.flow import Flow
+from nbship_converter.ir import Cell, Facts, Helper, Statement, Step
+from nbship_converter.uses import BUILTINS
+
+__all__ = ["MODULES", "propose", "steps_of"]
+
+#: Modules whose meaning the runtime knows, in the order of the road.
+MODULES = ("data", "features", "train", "evaluate", "predict")
+SETTINGS = "settings"
+
+_SIGNS: tuple[tuple[str, re.Pattern[str], float], ...] = (
+    ("train", re.compile(r"\.(fit|fit_predict|partial_fit|train|fit_resample|cross_validate)$|^(train|cross_val_score|cross_validate)$|SearchCV$"), 0.9),
+    ("evaluate", re.compile(r"(_score|_error|_loss|_report|_matrix|_curve|_auc)$|\.(score|evaluate|silhouette_score)$|^(auc|accuracy_score)$"), 0.85),
+    ("predict", re.compile(r"\.(predict|predict_proba|forecast|get_prediction)$"), 0.7),
+    ("data", re.compile(r"(^|\.)(read_\w+|load_\w+|fetch_\w+|loadtxt|genfromtxt|make_\w+|load|open|glob)$"), 0.85),
+    ("features", re.compile(r"(train_test_split|Scaler|Encoder|Imputer|Vectorizer|Transformer|PCA)$|\.(fit_transform|transform|get_dummies|fillna|dropna|replace|map|apply|merge|astype|drop|rename|cut|qcut)$"), 0.75),
+)  # fmt: skip
+_STOP_WORDS = frozenset("the a an of to and for in on with our is are how what do we it let s your my this that by from using".split())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    """Cells that will become one step."""
+
+    module: str
+    name: str
+    title: str
+    cells: tuple[Cell, ...]
+    reason: str
+    confidence: float
+
+
+def steps_of(flow: Flow, helpers: dict[str, Helper], facts: Facts | None) -> tuple[tuple[Step, ...], list[Finding]]:
+    """Group the kept cells into steps and tell what each takes and gives."""
+    groups, findings = _grouped(flow, facts)
+    steps = [_step(group) for group in groups]
+    return _with_flow(steps, flow, helpers, facts), findings
+
+
+def propose(cell: Cell) -> tuple[str, str, float]:
+    """Give (module, reason, confidence) for a cell that has no tag."""
+    calls = sorted({call for s in cell.statements if s.mark in ("code", "plot") for call in s.use.calls})
+    for module, pattern, confidence in _SIGNS:
+        found = [call for call in calls if pattern.search(call)]
+        if found:
+            return module, f"calls `{found[0].lstrip('.')}`", confidence
+    for module in MODULES:
+        if re.search(module.rstrip("e")[:5], cell.heading, re.IGNORECASE):
+            return module, f"stands under “{cell.heading}”", 0.6
+    return "", "follows the step before", 0.4
+
+
+def _grouped(flow: Flow, facts: Facts | None) -> tuple[list[_Group], list[Finding]]:
+    groups: list[_Group] = []
+    findings: list[Finding] = []
+    taken: set[str] = set()
+    waiting: list[Cell] = []
+    for cell in flow.kept:
+        if not cell.step_tag and _only_sets(cell) and groups:
+            waiting.append(cell)
+            continue
+        group = _group_for(cell, groups)
+        home = _joins(group, cell, groups, facts)
+        if home is not None:
+            groups[home] = replace(groups[home], cells=(*groups[home].cells, *waiting, cell))
+        else:
+            if cell.step_tag and any(other.name == group.name and other.module == group.module for other in groups):
+                findings.append(_separated(cell, group, groups))
+                group = replace(group, name=_slug(cell.heading) or group.name)
+            name = _unique(group.name, group, taken, cell)
+            taken.add(name)
+            groups.append(replace(group, name=name, cells=(*waiting, cell)))
+        waiting = []
+    if waiting and groups:
+        groups[-1] = replace(groups[-1], cells=(*groups[-1].cells, *waiting))
+    return groups, findings
+
+
+def _only_sets(cell: Cell) -> bool:
+    code = [s for s in cell.statements if s.mark in ("code", "plot", "display")]
+    return bool(code) and all(is_setting(s) or s.mark == "display" for s in code)
+
+
+def _group_for(cell: Cell, groups: list[_Group]) -> _Group:
+    if cell.step_tag:
+        module, _, name = cell.step_tag.rpartition(".")
+        proposed = module or (name if name in MODULES else propose(cell)[0] or (groups[-1].module if groups else "data"))
+        return _group(_safe(proposed), _safe(name), cell, "tagged", 1.0)
+    if _only_sets(cell):
+        return _group(SETTINGS, "configure", cell, "sets global state", 0.9)
+    module, reason, confidence = propose(cell)
+    last = next((group.module for group in reversed(groups) if group.module != SETTINGS), "data")
+    return _group(module or last, "", cell, reason, confidence)
+
+
+def _group(module: str, name: str, cell: Cell, reason: str, confidence: float) -> _Group:
+    return _Group(module=module, name=name, title=cell.heading, cells=(cell,), reason=reason, confidence=confidence)
+
+
+def _joins(group: _Group, cell: Cell, groups: list[_Group], facts: Facts | None) -> int | None:
+    """Give the place of the step that the cell joins, if any."""
+    if not groups:
+        return None
+    last = groups[-1]
+    if not cell.step_tag:
+        untagged = not any(other.step_tag for other in last.cells)
+        same = last.module == group.module and last.title == cell.heading
+        return len(groups) - 1 if untagged and same and group.module != SETTINGS else None
+    for place in range(len(groups) - 1, -1, -1):
+        other = groups[place]
+        if (other.module, other.name) == (group.module, group.name):
+            between = [c for later in groups[place + 1 :] for c in later.cells]
+            return place if all(_independent(cell, one, facts) for one in between) else None
+    return None
+
+
+def _independent(cell: Cell, other: Cell, facts: Facts | None) -> bool:
+    """Whether two cells could run in either order."""
+    reads, writes = _touches(cell, facts)
+    other_reads, other_writes = _touches(other, facts)
+    if writes & (other_reads | other_writes) or other_writes & reads:
+        return False
+    if facts is not None:
+        one, two = facts.cells.get(cell.index), facts.cells.get(other.index)
+        return not (one and two and ((one.random and two.random) or (one.writes and two.writes) or set(one.writes) & set(two.reads)))
+    return not any(is_setting(s) for s in (*cell.statements, *other.statements))
+
+
+def _touches(cell: Cell, facts: Facts | None) -> tuple[set[str], set[str]]:
+    reads = {n for s in cell.statements for n in s.use.needs}
+    writes = {n for s in cell.statements for n in (*s.use.binds, *s.use.mutates)}
+    if facts is not None and cell.index in facts.cells:
+        writes |= facts.cells[cell.index].changed
+    return reads, writes
+
+
+def _separated(cell: Cell, group: _Group, groups: list[_Group]) -> Finding:
+    between = groups[-1].cells[-1].index
+    return Finding(code="NB203", message=f"`{group.name}` became two functions: cell {between} stands between and depends on it", cell=cell.index)
+
+
+def _unique(wanted: str, group: _Group, taken: set[str], cell: Cell) -> str:
+    makes = [n for s in cell.statements if s.mark in ("code", "plot") for n in s.use.binds if not n.startswith("_")]
+    verb = {"data": "load", "features": "make", "train": "train", "evaluate": "evaluate", "predict": "predict"}.get(group.module, "run")
+    made = _slug(makes[-1]) if makes else ""
+    candidates = [wanted, _slug(cell.heading), f"{verb}_{made}" if made else verb, f"{verb}_{_slug(cell.heading)}"]
+    for candidate in candidates:
+        if candidate and candidate not in taken:
+            return _safe(candidate)
+    base = next(candidate for candidate in candidates if candidate)
+    number = 2
+    while f"{base}_{number}" in taken:
+        number += 1
+    return _safe(f"{base}_{number}")
+
+
+def _slug(text: str) -> str:
+    """Give a function name out of a heading: its first few telling words.
+
+    >>> _slug("3.2 Training the Model!"), _slug("What drives demand?")
+    ('training_model', 'drives_demand')
+    """
+    words = [word for word in re.findall(r"[a-z]+[a-z0-9]*", text.lower().replace("_", " ")) if word not in _STOP_WORDS]
+    return _safe("_".join(words[:4])) if words else ""
+
+
+def _safe(name: str) -> str:
+    plain = re.sub(r"\W", "_", name)
+    if plain and plain[0].isdigit():
+        plain = f"step_{plain}"
+    return f"{plain}_step" if keyword.iskeyword(plain) or plain in BUILTINS else plain
+
+
+def _step(group: _Group) -> Step:
+    statements = tuple(s for cell in group.cells for s in cell.statements if _stays(s))
+    prose = next((cell.prose for cell in group.cells if cell.prose), "")
+    return Step(
+        name=group.name,
+        module=group.module,
+        title=group.title,
+        prose=prose,
+        cells=tuple(cell.index for cell in group.cells),
+        statements=statements,
+        reason=group.reason,
+        confidence=group.confidence,
+        plots=any(s.mark == "plot" for s in statements),
+    )
+
+
+def _stays(statement: Statement) -> bool:
+    shows = statement.mark == "plot" and statement.code.strip() in ("plt.show()", "plt.show", "pyplot.show()")
+    return statement.mark in ("code", "plot") and not shows
+
+
+def _with_flow(steps: list[Step], flow: Flow, helpers: dict[str, Helper], facts: Facts | None) -> tuple[Step, ...]:
+    """Fill in inputs and outputs: forwards what is there, backwards what is wanted."""
+    there: set[str] = set()
+    reads: list[list[str]] = []
+    for step in steps:
+        wanted = _live_in(step, helpers)
+        reads.append([name for name in wanted if name in there])
+        there |= {name for s in step.statements for name in s.use.binds}
+    live = set(flow.results)
+    filled: list[Step] = []
+    for step, inputs in zip(reversed(steps), reversed(reads), strict=True):
+        outputs = _outputs(step, inputs, live, facts)
+        bound = {name for s in step.statements for name in s.use.binds}
+        live = (live - bound) | set(inputs)
+        types = _types_at(step.cells[-1], facts) if facts else {}
+        filled.append(replace(step, inputs=tuple(inputs), outputs=tuple(outputs), types=types))
+    return tuple(_with_input_types(list(reversed(filled)), facts))
+
+
+def _live_in(step: Step, helpers: dict[str, Helper]) -> list[str]:
+    """Names the step reads before it binds them, in the order of their first use."""
+    sure: set[str] = set()
+    wanted: dict[str, None] = {}
+    for statement in step.statements:
+        needs = _needs(statement, helpers)
+        for name in sorted(needs, key=lambda n: (statement.code.find(n), n)):
+            if name not in sure:
+                wanted[name] = None
+        if statement.use.binds and not _conditional(statement):
+            sure |= set(statement.use.binds)
+    return list(wanted)
+
+
+def _needs(statement: Statement, helpers: dict[str, Helper]) -> set[str]:
+    names = set(statement.use.needs)
+    for name in statement.use.needs & helpers.keys():
+        names |= set(helpers[name].needs)
+    return names
+
+
+def _conditional(statement: Statement) -> bool:
+    return type(statement.node).__name__ in ("If", "Try", "TryStar", "For", "While", "Match")
+
+
+def _outputs(step: Step, inputs: list[str], live: set[str], facts: Facts | None) -> Iterable[str]:
+    """Names the step makes or changes that somebody after it, or Results, wants."""
+    bound: dict[str, None] = {}
+    for statement in step.statements:
+        mentioned = [name for name in inputs if name in statement.use.mutates]
+        for name in (*mentioned, *statement.use.binds):
+            bound[name] = None
+    if facts is not None:
+        changed = {name for cell in step.cells if cell in facts.cells for name in facts.cells[cell].changed}
+        read = {name for s in step.statements for name in s.use.needs}
+        for name in inputs:
+            if name in changed and name in read:
+                bound.setdefault(name)
+        own = {name for s in step.statements for name in s.use.binds}
+        kept = [n for n in bound if n in own or n in changed]
+    else:
+        kept = list(bound)
+    return [name for name in kept if name in live and not _is_gone(name, step, facts)]
+
+
+def _is_gone(name: str, step: Step, facts: Facts | None) -> bool:
+    """Whether the name holds nothing at the step's end: deleted, or never bound in the clean run."""
+    deleted = any(name in s.use.deletes for s in step.statements) and not any(
+        name in s.use.binds for s in step.statements if s.line >= 0 and name not in s.use.deletes and _after_delete(s, name, step)
+    )
+    return deleted or (facts is not None and name not in _types_at(step.cells[-1], facts) and name not in facts.types)
+
+
+def _after_delete(statement: Statement, name: str, step: Step) -> bool:
+    places = [place for place, s in enumerate(step.statements) if name in s.use.deletes]
+    return step.statements.index(statement) > places[-1]
+
+
+def _types_at(cell: int, facts: Facts) -> dict[str, str]:
+    """The types that names have once the given cell has run."""
+    found: dict[str, str] = {}
+    for index in sorted(facts.cells):
+        if index <= cell:
+            found.update(facts.cells[index].types)
+    return found
+
+
+def _with_input_types(steps: list[Step], facts: Facts | None) -> list[Step]:
+    """Inputs have the types they had before the step, outputs the ones after it."""
+    filled = []
+    for step in steps:
+        before = _types_at(step.cells[0] - 1, facts) if facts else {}
+        types = {f"in:{name}": before.get(name, step.types.get(name, "")) for name in step.inputs}
+        types |= {f"out:{name}": step.types.get(name, "") for name in step.outputs}
+        filled.append(replace(step, types={key: kind for key, kind in types.items() if kind}))
+    return filled

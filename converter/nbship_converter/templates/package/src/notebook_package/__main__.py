@@ -1,0 +1,7 @@
+"""``python -m notebook_package`` is the command line."""
+
+import sys
+
+from notebook_package.cli import main
+
+sys.exit(main())

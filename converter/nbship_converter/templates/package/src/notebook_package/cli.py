@@ -1,0 +1,77 @@
+"""The command line: ``run`` with an option for every field of Config."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from notebook_package.config import Config
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the pipeline and print what it made; give the exit code (0 done, 2 wrong options or no data)."""
+    options = vars(_parser().parse_args(argv))
+    options.pop("command")
+    config = dataclasses.replace(
+        Config(), **{name: value for name, value in options.items() if value is not None}
+    )
+    from notebook_package.pipeline import run
+
+    try:
+        results = run(config)
+    except FileNotFoundError as error:
+        print(f"Error: {error}\n  help: Say where the data is with --data-dir.", file=sys.stderr)
+        return 2
+    for field in dataclasses.fields(results):
+        print(f"{field.name} = {_brief(getattr(results, field.name))}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="notebook_package", description="Run the pipeline.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    runs = commands.add_parser("run", help="run every step and print what it made")
+    for field in dataclasses.fields(Config):
+        default = getattr(Config(), field.name)
+        runs.add_argument(
+            f"--{field.name.replace('_', '-').lower()}",
+            dest=field.name,
+            type=_reader(default),
+            metavar=type(default).__name__ if default is not None else "PATH",
+            help=f"default: {default!r}" if default is not None else None,
+        )
+    return parser
+
+
+def _reader(default: object) -> Any:
+    """Give the function that reads an option's text as the type its default has."""
+    if default is None:
+        return Path
+    if isinstance(default, str):
+        return str
+
+    def value(text: str) -> object:
+        try:
+            found = ast.literal_eval(text)
+        except (ValueError, SyntaxError) as error:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {type(default).__name__}") from error
+        if isinstance(default, float) and type(found) is int:
+            return float(found)
+        if type(found) is not type(default):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {type(default).__name__}")
+        return found
+
+    return value
+
+
+def _brief(value: object) -> str:
+    shape = getattr(value, "shape", None)
+    if shape:
+        return f"{type(value).__name__} {tuple(shape)}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{type(value).__name__} {text[:70]}..."

@@ -1,0 +1,22 @@
+"""One run of the pipeline serves all tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from notebook_package.config import Config
+from notebook_package.pipeline import Results, run
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """Settings of the test run: what it writes goes to a temporary folder."""
+    return Config(output_dir=Path(tmp_path_factory.mktemp("output")))
+
+
+@pytest.fixture(scope="session")
+def results(config: Config) -> Results:
+    """What the pipeline makes with the notebook's own settings."""
+    return run(config)

@@ -1,0 +1,140 @@
+"""The proof: the package runs in a fresh process, and each name is compared with the notebook's own value."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import blake3
+
+from nbship.canonical import Token, compare, digest
+from nbship.errors import RunError
+
+__all__ = ["NameOutcome", "Verification", "fingerprint_of", "judge", "run_package"]
+
+NameOutcome = Literal["equal", "close", "different", "volatile", "missing", "unchecked"]
+
+_PROBE = """
+import dataclasses, pickle, sys
+from pathlib import Path
+source, package, out, data, output = sys.argv[1:6]
+sys.path.insert(0, source)
+from importlib import import_module
+from nbship.canonical import tokens
+Config = import_module(package + ".config").Config
+pipeline = import_module(package + ".pipeline")
+results = pipeline.run(Config(data_dir=Path(data) if data else None, output_dir=Path(output)))
+with open(out, "wb") as sink:
+    for field in dataclasses.fields(results):
+        value = getattr(results, field.name)
+        try:
+            stream = list(tokens(value, own=[package]))
+        except Exception as error:
+            stream = [("", "opaque", type(value).__name__ + " (" + type(error).__name__ + ")")]
+        pickle.dump((field.name, id(value), stream), sink, protocol=5)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """How the package's results relate to the notebook's: one outcome a name, one status for all."""
+
+    names: Mapping[str, NameOutcome]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    ran: bool = True
+
+    @property
+    def status(self) -> Literal["equal", "different", "not_run"]:
+        """``equal`` only if every name was compared and none differs, and at least one is equal."""
+        if not self.ran:
+            return "not_run"
+        good = all(outcome in ("equal", "close", "volatile") for outcome in self.names.values())
+        return "equal" if good and "equal" in self.names.values() else "different"
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what ``export --json`` prints."""
+        return {"status": self.status, "names": dict(self.names)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageRun:
+    """What the package's run left: tokens by name, and which names share one object."""
+
+    values: dict[str, list[Token]]
+    identities: dict[str, int]
+
+
+def run_package(source: Path, package: str, *, python: str = sys.executable, data: Path | None = None, timeout_s: int = 3600) -> PackageRun:
+    """Run ``PACKAGE.pipeline.run`` in a fresh process in an empty folder and give what it made.
+
+    Raises RunError with the last lines of the traceback when it does not run to its end.
+    """
+    with tempfile.TemporaryDirectory(prefix="nbship-proof-") as scratch:
+        out = Path(scratch) / "values.pickle"
+        elsewhere = Path(scratch) / "elsewhere"
+        elsewhere.mkdir()
+        arguments = [str(source), package, str(out), str(data or ""), str(Path(scratch) / "output")]
+        environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0")}
+        environment.pop("PYTHONPATH", None)
+        try:
+            done = subprocess.run(
+                [python, "-c", _PROBE, *arguments], cwd=elsewhere, env=environment, timeout=timeout_s, capture_output=True, text=True, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise RunError(f"the package ran longer than {timeout_s} s", where=package, help="Raise --timeout.") from error
+        if done.returncode != 0:
+            lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
+            raise RunError(f"the package did not run: {lines[-1] if lines else 'no output'}", where=_last_place(lines, source), help="Run it by hand: `python -m " + package + " run`.")
+        return _read(out)
+
+
+def _last_place(lines: list[str], source: Path) -> str:
+    places = [line.strip() for line in lines if line.strip().startswith("File") and str(source) in line]
+    return places[-1].replace(str(source), "src") if places else "the package"
+
+
+def _read(path: Path) -> PackageRun:
+    values: dict[str, list[Token]] = {}
+    identities: dict[str, int] = {}
+    with path.open("rb") as source:
+        while True:
+            try:
+                name, identity, stream = pickle.load(source)  # noqa: S301  # written a moment ago by our own probe
+            except EOFError:
+                return PackageRun(values=values, identities=identities)
+            values[name], identities[name] = stream, identity
+
+
+def judge(
+    wanted: Iterable[str], expected: Mapping[str, list[Token]], found: PackageRun, aliases: Iterable[Iterable[str]]
+) -> Verification:
+    """Compare name by name; names that were one object in the notebook must be one in the package."""
+    outcomes: dict[str, NameOutcome] = {}
+    reasons: dict[str, str] = {}
+    for name in wanted:
+        if name not in found.values or name not in expected:
+            outcomes[name], reasons[name] = "missing", "the package does not return it"
+            continue
+        outcomes[name], reason = compare(expected[name], found.values[name])
+        if reason:
+            reasons[name] = reason
+    for group in aliases:
+        names = [name for name in group if name in found.identities and outcomes.get(name) in ("equal", "close")]
+        if len({found.identities[name] for name in names}) > 1:
+            for name in names:
+                outcomes[name], reasons[name] = "different", f"{' and '.join(names)} were one object in the notebook"
+    return Verification(names=outcomes, reasons=reasons)
+
+
+def fingerprint_of(stream: Iterable[Token]) -> str:
+    """Give the fingerprint of a token stream, ``b3:`` and 64 hex digits."""
+    hasher = blake3.blake3()
+    digest(stream, hasher)
+    return f"b3:{hasher.hexdigest()}"
