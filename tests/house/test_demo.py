@@ -1,0 +1,83 @@
+"""The demo: the acceptance story of the whole product, told once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from nbship import demo
+
+
+def test_a_folder_that_holds_somebody_s_files_is_left_alone(tmp_path: Path) -> None:
+    tmp_path.joinpath("thesis.txt").write_text("years of work")
+    with pytest.raises(demo.WriteError, match="holds other files"):
+        demo.prepare(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_folder_that_a_demo_made_is_made_anew(tmp_path: Path) -> None:
+    demo.prepare(tmp_path / "story")
+    tmp_path.joinpath("story", "work", "left over").touch()
+    place = demo.prepare(tmp_path / "story")
+    assert place.notebook.exists()
+    assert not place.notebook.with_name("left over").exists()
+
+
+def test_what_is_missing_is_said_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "NEEDS", ("sys", "a_module_that_is_not_there"))
+    ended = CliRunner().invoke(demo.demo_command, ["--to", str(tmp_path / "story")])
+    assert isinstance(ended.exception, demo.InputError)
+    assert "a_module_that_is_not_there" in str(ended.exception)
+    assert not tmp_path.joinpath("story").exists()
+
+
+def test_commands_run_in_a_home_of_their_own_and_reach_no_other_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somebody.example")
+    environment = demo.Place(root=tmp_path).environment
+    assert "MLFLOW_TRACKING_URI" not in environment
+    assert environment["NBSHIP_HOME"] == str(tmp_path / "home")
+
+
+class Results:
+    SEED = 7
+
+
+def test_a_step_is_called_with_what_it_asks_for_and_gives_its_table() -> None:
+    table = pd.DataFrame({"a": [1]})
+    assert demo.called(lambda bikes: bikes.assign(b=2), table, Results()).columns.tolist() == ["a", "b"]
+    assert demo.called(lambda bikes, SEED: (SEED, bikes), table, Results()) is table  # noqa: N803  # a notebook's name
+    assert demo.called(lambda bikes: bikes.clear(), table, Results()) is table
+
+
+@pytest.mark.slow
+def test_the_whole_story_is_told_to_its_good_end(tmp_path: Path) -> None:
+    nbship = Path(sys.executable).with_name("nbship")
+    ended = subprocess.run(
+        [nbship, "demo", "--to", "story"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    said = ended.stdout
+    assert ended.returncode == 0, said[-3000:] + ended.stderr[-3000:]
+    assert re.search(r"run +[0-9a-f]{32}", said)
+    assert re.search(r"dataset +\S*bikeshare\.csv +b3:[0-9a-f]+", said)
+    assert re.search(r"registered +bikeshare, version 1", said)
+    assert re.search(r"^  together +equal$", said, flags=re.MULTILINE)
+    assert re.search(r"^  equal +model$", said, flags=re.MULTILINE)
+    assert not re.search(r"^  (different|missing|unchecked) ", said, flags=re.MULTILINE)
+    assert "Success: no issues found" in said
+    assert re.search(r"pytest -q +\d+ passed", said)
+    (hr,) = re.findall(r"^  hr +(.*)$", said, flags=re.MULTILINE)
+    (temp,) = re.findall(r"^  temp +(.*)$", said, flags=re.MULTILINE)
+    assert "critical" not in hr
+    assert temp.split()[1::2] == ["critical", "critical", "critical"]
+    repository = tmp_path / "story" / "bikeshare"
+    assert repository.joinpath("src", "bikeshare", "pipeline.py").exists()
