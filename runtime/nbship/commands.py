@@ -71,7 +71,9 @@ def status_command(model: str | None, *, as_json: bool) -> None:
         _list_models(Registry(settings).models(), as_json=as_json)
         return
     registry = Registry(settings)
-    shown = state.read(model, "default", settings=settings, open_registry=lambda: registry, now=datetime.now(UTC))
+    shown = state.read(
+        model, "default", settings=settings, open_registry=lambda: registry, now=datetime.now(UTC)
+    )
     if not shown.versions:
         known = ", ".join(registry.models()) or "none yet"
         raise InputError(f"no model {model!r} is registered", help=f"registered models: {known}")
@@ -87,14 +89,18 @@ def _list_models(models: list[str], *, as_json: bool) -> None:
     elif models:
         click.echo("\n".join(models))
     else:
-        click.echo("no model is registered yet: `%ship register VARIABLE --name MODEL` in a notebook", err=True)
+        click.echo(
+            "no model is registered yet: `%ship register VARIABLE --name MODEL` in a notebook", err=True
+        )
 
 
 @click.command("drift")
 @click.argument("model", required=False)
 @click.option("--reference", type=click.Path(path_type=Path), help="The table to compare with.")
 @click.option("--current", type=click.Path(path_type=Path), help="The table that has arrived.")
-@click.option("--window", help="The name of the window; recorded with MODEL's champion. Default: the file's name.")
+@click.option(
+    "--window", help="The name of the window; recorded with MODEL's champion. Default: the file's name."
+)
 @click.option("--fail-on", type=click.Choice(_LEVELS), help="Exit with 1 at this severity or above.")
 @_as_json
 def drift_command(
@@ -147,4 +153,3 @@ def _drift_of_model(model: str, current: Path, window: str | None) -> Any:
     registry.record_drift(version, window or current.stem, report, at=datetime.now(UTC))
     click.echo(f"recorded with version {version.version} of {model}", err=True)
     return report
-

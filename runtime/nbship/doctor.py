@@ -35,7 +35,9 @@ class Check:
 def examine(folder: Path) -> list[Check]:
     """Look at this environment, at home, at the store, and at the four basics of the repository at ``folder``."""
     return [
-        Check(name="nbship", ok=True, found=f"{__version__}, Python {platform.python_version()}, {sys.platform}"),
+        Check(
+            name="nbship", ok=True, found=f"{__version__}, Python {platform.python_version()}, {sys.platform}"
+        ),
         *(_part(name, needed) for name, needed in _PARTS.items()),
         *_places(folder),
         _git(folder),

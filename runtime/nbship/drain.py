@@ -41,9 +41,10 @@ def drain(config: Config, *, wait_s: float = 120.0, open_registry: Opened | None
     ``wait_s`` is how long to wait for another drainer. mlflow is imported only if there is something to write.
     """
     config.home.mkdir(parents=True, exist_ok=True)
+    before = {folder.name for folder in waiting(config)}
     try:
         with FileLock(config.home / names.FILE_DRAIN_LOCK, timeout=wait_s):
-            return _Drain(config, open_registry).run()
+            return _Drain(config, open_registry).run(before)
     except Timeout as error:
         raise StoreError(
             f"another process is writing to the store, and was not done after {wait_s:.0f} s",
@@ -74,7 +75,8 @@ class _Drain:
 
         return Registry(self._config)
 
-    def run(self) -> Drained:
+    def run(self, before: set[str]) -> Drained:
+        """Write what is waiting. ``before`` were waiting when this was asked for, whoever has written them since."""
         written: dict[str, None] = {}
         problems: list[str] = []
         # a kernel may have written more while we wrote; three rounds, and the next drain has the rest
@@ -85,7 +87,7 @@ class _Drain:
                 written[folder.name] = None
             if not folders or all(journal.is_live(folder) for folder in folders):
                 break
-        new = set(written)
+        new = before | set(written)
         runs = [{**run, "new": run["session"] in new} for run in receipts(self._config)]
         return Drained(written=tuple(written), problems=tuple(dict.fromkeys(problems)), runs=tuple(runs))
 
@@ -93,10 +95,14 @@ class _Drain:
         size = (folder / names.FILE_FACTS).stat().st_size
         live = journal.is_live(folder)
         reading = journal.read(folder)
-        problems = [f"{folder.name}: line {line} is damaged and was left out" for line in reading.damaged_lines]
+        problems = [
+            f"{folder.name}: line {line} is damaged and was left out" for line in reading.damaged_lines
+        ]
         records = run_records(reading.session, reading.facts, live=live)
         runs = [self._write(record, problems) for record in records]
-        _leave_receipt(folder, {"size": size, "complete": not live, "uri": self._config.tracking_uri, "runs": runs})
+        _leave_receipt(
+            folder, {"size": size, "complete": not live, "uri": self._config.tracking_uri, "runs": runs}
+        )
         return problems
 
     def _write(self, record: RunRecord, problems: list[str]) -> dict[str, Any]:
@@ -112,11 +118,12 @@ class _Drain:
     ) -> list[dict[str, Any]]:
         blobs = Blobs(folder=self._config.blobs)
         made: list[dict[str, Any]] = []
-        for fact in record.registrations:
+        for registration in record.registrations:
+            fact = registration.fact
             if not blobs.path(fact.blob).is_file():
                 problems.append(f"{record.session}: the bytes of {fact.model!r} are gone from the blob store")
                 continue
-            version = registry.register(record, fact, run_id=run_id, blobs=blobs)
+            version = registry.register(record, registration, run_id=run_id, blobs=blobs)
             made.append({"model": fact.model, "version": version, "ordinal": fact.ordinal})
         return made
 
@@ -132,7 +139,9 @@ def _summary(record: RunRecord, run_id: str, registered: Sequence[dict[str, Any]
             "name": record.tags.get(names.TAG_NOTEBOOK_NAME),
         },
         "status": "running" if record.ended_ms is None else "finished",
-        "datasets": [{"name": item.name, "digest": item.digest, "file": item.file} for item in record.datasets],
+        "datasets": [
+            {"name": item.name, "digest": item.digest, "file": item.file} for item in record.datasets
+        ],
         "params": dict(record.params),
         "metrics": {item.key: item.value for item in record.metrics},
         "registered": list(registered),

@@ -165,26 +165,37 @@ def _column(reference: ColumnProfile, current: ColumnProfile | None) -> FeatureD
     if current is None:
         return _schema(reference, "the column is missing")
     if current.kind != reference.kind:
-        return _schema(reference, f"the column was {reference.kind} ({reference.type}) and is {current.kind} ({current.type})")
+        return _schema(
+            reference,
+            f"the column was {reference.kind} ({reference.type}) and is {current.kind} ({current.type})",
+        )
     tests = (*_values(reference, current), _missing(reference, current))
     return _judged(reference, current, tests)
 
 
 def _schema(column: ColumnProfile, reason: str) -> FeatureDrift:
     test = Test(name="schema", value=1.0, severity="critical")
-    return FeatureDrift(feature=column.name, kind=column.kind, severity="critical", reason=reason, tests=(test,))
+    return FeatureDrift(
+        feature=column.name, kind=column.kind, severity="critical", reason=reason, tests=(test,)
+    )
 
 
 def _judged(reference: ColumnProfile, current: ColumnProfile, tests: tuple[Test, ...]) -> FeatureDrift:
-    feature = FeatureDrift(feature=reference.name, kind=reference.kind, severity="none", reason="", tests=tests)
+    feature = FeatureDrift(
+        feature=reference.name, kind=reference.kind, severity="none", reason="", tests=tests
+    )
     decisive = feature.decisive
     assert decisive is not None  # the missing share is always tested
     severity, reason = decisive.severity, _reason(decisive, current)
     few = min(reference.present, current.present) < MIN_ROWS
     if few and RANK[severity] < RANK["info"]:
         severity = "too_few"
-        reason = f"{min(reference.present, current.present)} values are too few to judge (at least {MIN_ROWS})"
-    return FeatureDrift(feature=reference.name, kind=reference.kind, severity=severity, reason=reason, tests=tests)
+        reason = (
+            f"{min(reference.present, current.present)} values are too few to judge (at least {MIN_ROWS})"
+        )
+    return FeatureDrift(
+        feature=reference.name, kind=reference.kind, severity=severity, reason=reason, tests=tests
+    )
 
 
 def _reason(test: Test, current: ColumnProfile) -> str:
@@ -218,7 +229,9 @@ def _binned(p: Any, q: Any) -> tuple[Test, Test]:
     js_limits = _limits("js", lambda sure: measures.js_null(sure, bins, n, m))
     p_value = measures.psi_p_value(value, bins, n, m)
     if min(n, m) == 0:
-        return Test(name="psi", value=0.0, thresholds=psi_limits), Test(name="js", value=0.0, thresholds=js_limits)
+        return Test(name="psi", value=0.0, thresholds=psi_limits), Test(
+            name="js", value=0.0, thresholds=js_limits
+        )
     return (
         _test("psi", value, psi_limits, p_value, rows=min(n, m)),
         _test("js", distance, js_limits, None, rows=min(n, m)),
@@ -260,11 +273,13 @@ def _newcomers(reference: ColumnProfile, current: ColumnProfile) -> Test:
     now = current.counts[-1] / current.present if current.present else 0.0
     limits = _limits(
         "new",
-        lambda sure: measures.two_shares_null(
-            sure, reference.counts[-1], reference.present, current.counts[-1], current.present
-        )
-        if reference.counts[-1]
-        else 0.0,
+        lambda sure: (
+            measures.two_shares_null(
+                sure, reference.counts[-1], reference.present, current.counts[-1], current.present
+            )
+            if reference.counts[-1]
+            else 0.0
+        ),
     )
     return _test("new", max(now - before, 0.0), limits, None, rows=current.present)
 
@@ -284,7 +299,13 @@ def _limits(name: str, null: Callable[[float], float]) -> Thresholds:
 
 
 def _test(
-    name: str, value: float, limits: Thresholds, p_value: float | None, *, rows: int, bound: float | None = None
+    name: str,
+    value: float,
+    limits: Thresholds,
+    p_value: float | None,
+    *,
+    rows: int,
+    bound: float | None = None,
 ) -> Test:
     """Judge a value; below `MIN_ROWS` the laws do not hold, and only a schema is judged."""
     severity: Severity = "none"

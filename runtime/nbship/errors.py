@@ -1,11 +1,11 @@
 """Everything that nbship raises on purpose.
 
-    NbshipError                 what, where, and ``help``: what to do
-    ├── InputError              what was given cannot be used (exit code 2)
-    ├── DataError               a file or table is not what it should be
-    ├── StoreError              the tracking store does not answer or refuses
-    ├── RunError                a notebook or an exported package did not run to its end
-    └── WriteError              a destination cannot be written without losing something
+NbshipError                 what, where, and ``help``: what to do
+├── InputError              what was given cannot be used (exit code 2)
+├── DataError               a file or table is not what it should be
+├── StoreError              the tracking store does not answer or refuses
+├── RunError                a notebook or an exported package did not run to its end
+└── WriteError              a destination cannot be written without losing something
 """
 
 from __future__ import annotations

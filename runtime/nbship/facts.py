@@ -144,18 +144,11 @@ class EnvironmentSeen(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GapSeen(Fact):
-    """A file was opened that no reader explains."""
-
-    kind: ClassVar[str] = "gap"
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRegistered(Fact):
     """The user registers an object: its bytes are in the blob store, its version number follows.
 
-    ``signature`` is ``[(column, type)]`` of the frame it reads, ``format`` how the bytes were made.
+    ``signature`` is ``[(column, type)]`` of the frame it reads, ``format`` how the bytes were made, and
+    ``profile_of`` the number under which a `FrameProfiled` brings the reference profile, if one is to come.
     """
 
     kind: ClassVar[str] = "register"
@@ -164,11 +157,9 @@ class ModelRegistered(Fact):
     type: str
     format: str
     blob: str
-    library: str | None = None
     predicts: bool = True
-    requirements: tuple[str, ...] = ()
     signature: tuple[tuple[str, str], ...] = ()
-    profile_blob: str | None = None
+    profile_of: int | None = None
     user: str = ""
 
 
@@ -192,7 +183,6 @@ KINDS: Mapping[str, type[Fact]] = {
         FrameProfiled,
         MetricComputed,
         EnvironmentSeen,
-        GapSeen,
         ModelRegistered,
         SessionEnded,
     )

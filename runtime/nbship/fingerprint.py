@@ -151,7 +151,7 @@ def _logical_type(column: tables.Column) -> str:
     return "mixed" if column.mixed else _type_name(column.values.type)
 
 
-def _type_name(kind: pa.DataType) -> str:
+def _type_name(kind: pa.DataType) -> str:  # noqa: PLR0911  # one line per family
     """Give the type without what only storage cares about."""
     if pa.types.is_dictionary(kind):
         return _type_name(kind.value_type)
@@ -179,7 +179,9 @@ def _column_hash(values: pa.ChunkedArray) -> str:
 
 
 def _joined(values: pa.ChunkedArray) -> pa.Array:
-    array = values.chunk(0) if values.num_chunks == 1 else pa.concat_arrays([_decoded(c) for c in values.chunks])
+    array = (
+        values.chunk(0) if values.num_chunks == 1 else pa.concat_arrays([_decoded(c) for c in values.chunks])
+    )
     return _decoded(array)
 
 

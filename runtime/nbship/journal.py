@@ -74,7 +74,7 @@ class Journal:
             written = os.write(file, line)
             if written != len(line):
                 os.write(file, b"\n")  # the torn line ends here and is dropped by its checksum
-                raise OSError(28, "only a part was written")
+                self._fail(OSError("the disk took only a part of a line"))
         except (OSError, Timeout, ValueError) as error:
             self._fail(error)
 

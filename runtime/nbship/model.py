@@ -52,6 +52,14 @@ class CellSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """A model to be registered, and the reference profile in the blob store that goes with it."""
+
+    fact: ModelRegistered
+    profile_blob: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """All that an MLflow run should hold, as far as the journal knows today.
 
@@ -70,8 +78,7 @@ class RunRecord:
     datasets: tuple[Dataset, ...] = ()
     requirements: tuple[str, ...] = ()
     cells: tuple[CellSummary, ...] = ()
-    registrations: tuple[ModelRegistered, ...] = ()
-    profiles: Mapping[int, str] = field(default_factory=dict)
+    registrations: tuple[Registration, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

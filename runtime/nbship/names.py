@@ -38,7 +38,6 @@ TAG_DATASETS: Final = "nbship.datasets"
 TAG_STEPS: Final = "nbship.steps"
 TAG_PYTHON: Final = "nbship.python"
 TAG_DIRTY: Final = "nbship.git.dirty"
-TAG_GAPS: Final = "nbship.gaps"
 
 # Tags on a model version. `stage` has no prefix: it is the word of DESIGN 5.6 that others read too.
 TAG_STAGE: Final = "stage"

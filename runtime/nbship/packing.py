@@ -18,30 +18,45 @@ if TYPE_CHECKING:
     from nbship.facts import ModelRegistered
 
 _BYTES = "model.pkl"
+#: What a kernel has loaded for itself and no model needs.
+_KERNELS_OWN = re.compile(
+    r"(nbship|ipython|ipykernel|ipywidgets|anywidget|jupyter[\w-]*|debugpy|comm|traitlets|tornado|pyzmq|psutil|"
+    r"matplotlib-inline|filelock|platformdirs|blake3|xxhash|pygments|rich|setuptools|pip)==.*",
+    re.IGNORECASE,
+)
 _PYFUNC = "mlflow.sklearn"  # its loader takes any pickled object that has `predict`
 
 
 def write_model(
-    folder: Path, registered: ModelRegistered, content: bytes, *, model_id: str, python: str, profile: bytes | None
+    folder: Path,
+    registered: ModelRegistered,
+    content: bytes,
+    *,
+    model_id: str,
+    python: str,
+    requirements: tuple[str, ...],
+    profile: bytes | None,
 ) -> None:
     """Write an MLflow model folder that ``mlflow.pyfunc.load_model`` and ``mlflow.sklearn.load_model`` open."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _BYTES).write_bytes(content)
-    (folder / "requirements.txt").write_text("\n".join(registered.requirements) + "\n", encoding="utf-8")
+    needed = [line for line in requirements if not _KERNELS_OWN.fullmatch(line)]
+    (folder / "requirements.txt").write_text("\n".join([*needed, ""]), encoding="utf-8")
     (folder / "python_env.yaml").write_text(_python_env(python), encoding="utf-8")
     if profile is not None:
         target = folder / names.ARTIFACT_PROFILE
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(profile)
-    _description(registered, model_id=model_id, python=python, size=len(content)).save(str(folder / "MLmodel"))
+    flavors = _flavors(registered, python, _version(requirements, "scikit-learn"))
+    _description(registered, flavors, model_id=model_id, size=len(content)).save(str(folder / "MLmodel"))
 
 
-def _description(registered: ModelRegistered, *, model_id: str, python: str, size: int) -> Model:
+def _description(registered: ModelRegistered, flavors: dict[str, Any], *, model_id: str, size: int) -> Model:
     from mlflow.models import Model
 
     return Model(
         artifact_path=registered.variable,
-        flavors=_flavors(registered, python),
+        flavors=flavors,
         signature=_signature(registered),
         model_size_bytes=size,
         model_id=model_id,
@@ -50,7 +65,7 @@ def _description(registered: ModelRegistered, *, model_id: str, python: str, siz
     )
 
 
-def _flavors(registered: ModelRegistered, python: str) -> dict[str, Any]:
+def _flavors(registered: ModelRegistered, python: str, sklearn: str | None) -> dict[str, Any]:
     flavors: dict[str, Any] = {}
     if registered.predicts:
         flavors["python_function"] = {
@@ -63,7 +78,7 @@ def _flavors(registered: ModelRegistered, python: str) -> dict[str, Any]:
     flavors["sklearn"] = {
         "pickled_model": _BYTES,
         "serialization_format": registered.format,
-        "sklearn_version": _version(registered.requirements, "scikit-learn"),
+        "sklearn_version": sklearn,
         "code": None,
     }
     return flavors

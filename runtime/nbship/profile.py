@@ -75,7 +75,9 @@ class ColumnProfile:
     def __add__(self, other: ColumnProfile) -> ColumnProfile:
         mine = (self.name, self.kind, self.edges, self.categories)
         if mine != (other.name, other.kind, other.edges, other.categories):
-            raise DataError(f"column {self.name!r} was counted over other edges: profile both like one reference")
+            raise DataError(
+                f"column {self.name!r} was counted over other edges: profile both like one reference"
+            )
         return replace(
             self,
             rows=self.rows + other.rows,
@@ -109,7 +111,11 @@ class Profile:
 
     def to_json(self) -> dict[str, Any]:
         """Give the profile as JSON, with the version of this format; what is empty is left out."""
-        return {"nbship_profile": VERSION, "rows": self.rows, "columns": [_to_json(item) for item in self.columns]}
+        return {
+            "nbship_profile": VERSION,
+            "rows": self.rows,
+            "columns": [_to_json(item) for item in self.columns],
+        }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Profile:
@@ -141,7 +147,9 @@ def profile(table: Any, *, like: Profile | None = None) -> Profile:
 def _count(column: tables.Column, known: ColumnProfile | None) -> ColumnProfile:
     values = _plain(column.values)
     kind = _kind(column.name, values.type, known)
-    base = ColumnProfile(name=column.name, kind=kind, type=_type_name(values.type), rows=len(values), missing=0)
+    base = ColumnProfile(
+        name=column.name, kind=kind, type=_type_name(values.type), rows=len(values), missing=0
+    )
     if kind in {"numeric", "datetime"}:
         return _count_numbers(base, _numbers(values), known)
     if kind == "withheld":
@@ -199,9 +207,7 @@ def _numbers(values: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:
         values = values.cast(pa.timestamp("ms"))
     if pa.types.is_timestamp(values.type):
         values = values.cast(pa.timestamp("us", values.type.tz), safe=False).cast(pa.int64())
-    elif pa.types.is_null(values.type):
-        values = values.cast(pa.float64())
-    elif pa.types.is_decimal(values.type) or pa.types.is_float16(values.type):
+    elif not (pa.types.is_integer(values.type) or pa.types.is_float64(values.type)):
         values = values.cast(pa.float64())
     return np.asarray(values.to_numpy(), dtype=np.float64)
 
@@ -251,7 +257,9 @@ def _with_atoms(quantiles: np.ndarray[Any, Any]) -> list[float]:
     return [float(edge) for edge in np.unique(edges)]
 
 
-def _count_lengths(base: ColumnProfile, values: pa.ChunkedArray, known: ColumnProfile | None) -> ColumnProfile:
+def _count_lengths(
+    base: ColumnProfile, values: pa.ChunkedArray, known: ColumnProfile | None
+) -> ColumnProfile:
     lengths = pc.utf8_length(values).cast(pa.float64(), safe=False)
     counted = _count_numbers(base, np.asarray(lengths.to_numpy(), dtype=np.float64), known)
     return replace(counted, minimum=None, maximum=None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -22,7 +22,6 @@ from nbship.facts import (
     EstimatorFitted,
     Fact,
     FrameProfiled,
-    GapSeen,
     MetricComputed,
     ModelRegistered,
     ParameterSet,
@@ -31,7 +30,7 @@ from nbship.facts import (
     SessionEnded,
     SessionStarted,
 )
-from nbship.model import CellSummary, Dataset, MetricValue, RunRecord
+from nbship.model import CellSummary, Dataset, MetricValue, Registration, RunRecord
 
 _F = TypeVar("_F", bound=Fact)
 
@@ -49,16 +48,23 @@ def run_records(session: str, facts: Sequence[Fact], *, live: bool) -> list[RunR
     for fact in facts:
         by_run[fact.run].append(fact)
     start = next(iter(_only(facts, SessionStarted)), None)
+    profiled = {fact.of: fact.profile_blob for fact in _only(facts, FrameProfiled)}
     last = max(by_run)
     return [
-        _record(session, run, by_run[run], start, open_=live and run == last)
+        _record(session, run, by_run[run], start, profiled, open_=live and run == last)
         for run in sorted(by_run)
         if run == last or _says_something(by_run[run])
     ]
 
 
 def _record(
-    session: str, run: int, facts: Sequence[Fact], start: SessionStarted | None, *, open_: bool
+    session: str,
+    run: int,
+    facts: Sequence[Fact],
+    start: SessionStarted | None,
+    profiled: Mapping[int, str | None],
+    *,
+    open_: bool,
 ) -> RunRecord:
     environments = _only(facts, EnvironmentSeen)
     return RunRecord(
@@ -74,8 +80,7 @@ def _record(
         datasets=tuple(_datasets(facts, open_=open_)),
         requirements=environments[-1].requirements if environments else (),
         cells=tuple(_cells(_only(facts, CellRan))),
-        registrations=tuple(_only(facts, ModelRegistered)),
-        profiles={fact.of: fact.profile_blob for fact in _only(facts, FrameProfiled) if fact.profile_blob},
+        registrations=tuple(_registrations(facts, profiled, open_=open_)),
     )
 
 
@@ -167,6 +172,16 @@ def _datasets(facts: Sequence[Fact], *, open_: bool) -> Iterable[Dataset]:
         )
 
 
+def _registrations(
+    facts: Sequence[Fact], profiled: Mapping[int, str | None], *, open_: bool
+) -> Iterable[Registration]:
+    """Give what is to be registered; while the run is open, a model waits for its reference profile."""
+    for fact in _only(facts, ModelRegistered):
+        if not open_ or fact.profile_of is None or fact.profile_of in profiled:
+            blob = None if fact.profile_of is None else profiled.get(fact.profile_of)
+            yield Registration(fact=fact, profile_blob=blob)
+
+
 def _cells(facts: Iterable[CellRan]) -> Iterable[CellSummary]:
     """Give one line per cell and source, as it ran last, in the order of the first time."""
     times: Counter[tuple[str | None, str | None]] = Counter()
@@ -188,14 +203,12 @@ def _cells(facts: Iterable[CellRan]) -> Iterable[CellSummary]:
 def _tags(session: str, run: int, facts: Sequence[Fact], start: SessionStarted | None) -> dict[str, str]:
     cells = _only(facts, CellRan)
     steps = {fact.step: None for fact in cells if fact.step}
-    gaps = {fact.source: None for fact in _only(facts, GapSeen)}
     tags = {
         names.TAG_SESSION: session,
         names.TAG_RUN: str(run),
         names.TAG_CELLS: str(len(cells)),
         names.TAG_ESTIMATORS: _json([_estimator(fact) for fact in _only(facts, EstimatorFitted)]),
         names.TAG_STEPS: ", ".join(steps) or None,
-        names.TAG_GAPS: ", ".join(gaps) or None,
     }
     return {name: value[:_LONGEST_TAG] for name, value in (tags | _origin(start)).items() if value}
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from nbship import names, packing, store, tracking
 from nbship.drift import DriftReport
 from nbship.errors import DataError, InputError
-from nbship.model import Dataset, ModelVersion, RunRecord, Stage, Window
+from nbship.model import Dataset, ModelVersion, Registration, RunRecord, Stage, Window
 from nbship.profile import Profile
 
 if TYPE_CHECKING:
@@ -73,12 +73,15 @@ class Registry:
         rows = json.loads(run.data.tags.get(names.TAG_DATASETS, "[]")) if run else []
         return [Dataset(name=row["name"], digest=row["digest"], file=row.get("file")) for row in rows]
 
-    def register(self, record: RunRecord, fact: ModelRegistered, *, run_id: str, blobs: Blobs) -> int:
+    def register(self, record: RunRecord, registration: Registration, *, run_id: str, blobs: Blobs) -> int:
         """Give the version number of a registration; it is made once, however often this is called."""
+        fact = registration.fact
         with self._speaking():
             self._ensure_model(fact.model)
             found = self._registered(record.session, fact)
-            number = found if found is not None else self._create(record, fact, run_id=run_id, blobs=blobs)
+            number = (
+                found if found is not None else self._create(record, registration, run_id=run_id, blobs=blobs)
+            )
             self._place(fact.model, number)
         return number
 
@@ -89,7 +92,9 @@ class Registry:
                 f"version {version.version} of {version.model!r} has no reference profile",
                 help="register it with `%ship register VARIABLE --name MODEL --reference FRAME`",
             )
-        return Profile.from_json(self._artifact(f"{version.source}/{names.ARTIFACT_PROFILE}"))
+        with self._speaking():  # `models:/ID` takes no path behind it, the place it stands for does
+            place = self.client.get_logged_model(version.source.rpartition("/")[2]).artifact_location
+        return Profile.from_json(self._artifact(f"{place.rstrip('/')}/{names.ARTIFACT_PROFILE}"))
 
     def record_drift(self, version: ModelVersion, window: str, report: DriftReport, *, at: datetime) -> None:
         """Keep a report with its version: the whole as an artifact of the run, its head as a tag."""
@@ -105,7 +110,11 @@ class Registry:
         with self._speaking():
             self._put(version, path, {"window": window, "at": head.at, **report.to_json()})
             tag = {"window": window, "at": head.at, "rows": head.rows, "reference_rows": head.reference_rows}
-            self._tag(version, names.TAG_DRIFT_WINDOW + slug, json.dumps({**tag, "severity": head.severity, "path": path}))
+            self._tag(
+                version,
+                names.TAG_DRIFT_WINDOW + slug,
+                json.dumps({**tag, "severity": head.severity, "path": path}),
+            )
             self._tag(version, names.TAG_DRIFT, head.severity)
 
     def windows(self, version: ModelVersion) -> list[tuple[Window, str]]:
@@ -155,19 +164,22 @@ class Registry:
                 return int(item.version)
         return None
 
-    def _create(self, record: RunRecord, fact: ModelRegistered, *, run_id: str, blobs: Blobs) -> int:
-        model_id = self._logged_model(record, fact, run_id=run_id, blobs=blobs)
+    def _create(self, record: RunRecord, registration: Registration, *, run_id: str, blobs: Blobs) -> int:
+        model_id = self._logged_model(record, registration, run_id=run_id, blobs=blobs)
         made = self.client.create_model_version(
-            fact.model,
+            registration.fact.model,
             source=f"models:/{model_id}",
             run_id=run_id,
-            tags=_version_tags(record, fact),
+            tags=_version_tags(record, registration),
             model_id=model_id,
         )
         return int(made.version)
 
-    def _logged_model(self, record: RunRecord, fact: ModelRegistered, *, run_id: str, blobs: Blobs) -> str:
+    def _logged_model(
+        self, record: RunRecord, registration: Registration, *, run_id: str, blobs: Blobs
+    ) -> str:
         """Upload the bytes as an MLflow model; one that a crash left unfinished stays unfinished, and unused."""
+        fact, profile = registration.fact, registration.profile_blob
         experiment_id = tracking.experiment(self.client, self.config)
         tags = {names.TAG_SESSION: record.session, names.TAG_ORDINAL: str(fact.ordinal)}
         made = self.client.create_logged_model(experiment_id, tracking_name(fact.model), run_id, tags)
@@ -178,7 +190,8 @@ class Registry:
                 blobs.get(fact.blob),
                 model_id=made.model_id,
                 python=record.tags.get(names.TAG_PYTHON, ""),
-                profile=blobs.get(fact.profile_blob) if fact.profile_blob else None,
+                requirements=record.requirements,
+                profile=blobs.get(profile) if profile else None,
             )
             self.client.log_model_artifacts(made.model_id, folder)
         self.client.finalize_logged_model(made.model_id, "READY")
@@ -191,7 +204,9 @@ class Registry:
         taken = self.client.get_registered_model(model).aliases
         first = taken.get(names.ALIAS_LIVE) in {None, number, str(number)}
         alias, stage = (
-            (names.ALIAS_LIVE, names.STAGE_PRODUCTION) if first else (names.ALIAS_CANDIDATE, names.STAGE_STAGING)
+            (names.ALIAS_LIVE, names.STAGE_PRODUCTION)
+            if first
+            else (names.ALIAS_CANDIDATE, names.STAGE_STAGING)
         )
         self._set_alias_aside(model, alias, taken, number)
         self.client.set_registered_model_alias(model, alias, str(number))
@@ -244,13 +259,14 @@ def _version(item: MlflowVersion, aliases: Sequence[str]) -> ModelVersion:
     )
 
 
-def _version_tags(record: RunRecord, fact: ModelRegistered) -> dict[str, str]:
+def _version_tags(record: RunRecord, registration: Registration) -> dict[str, str]:
+    fact = registration.fact
     hashes = {cell.cell: cell.source_hash for cell in record.cells if cell.cell}
     tags = {
         names.TAG_SESSION: record.session,
         names.TAG_ORDINAL: str(fact.ordinal),
         names.TAG_CREATED_BY: fact.user,
-        names.TAG_REFERENCE: fact.profile_blob or "",
+        names.TAG_REFERENCE: registration.profile_blob or "",
         names.TAG_CELL_HASHES: json.dumps(hashes, separators=(",", ":")),
         names.TAG_NOTEBOOK_ID: record.tags.get(names.TAG_NOTEBOOK_ID, ""),
         names.TAG_NOTEBOOK_NAME: record.tags.get(names.TAG_NOTEBOOK_NAME, ""),

@@ -132,14 +132,14 @@ def read(
     except StoreError as error:
         store = Store(reachable=False, message=str(error.what), as_of=now.isoformat())
         return _remembered(settings, model, profile, store) or _state(model, profile, store, (), ())
-    current = _state(model, profile, Store(reachable=True, message=None, as_of=now.isoformat()), versions, drift)
+    current = _state(
+        model, profile, Store(reachable=True, message=None, as_of=now.isoformat()), versions, drift
+    )
     _remember(settings, current)
     return current
 
 
-def _from_registry(
-    registry: Registry, model: str
-) -> tuple[tuple[VersionState, ...], tuple[DriftState, ...]]:
+def _from_registry(registry: Registry, model: str) -> tuple[tuple[VersionState, ...], tuple[DriftState, ...]]:
     versions = registry.versions(model)
     drift = [_drift(registry, version) for version in versions if registry.windows(version)]
     return tuple(_version(registry, version) for version in versions), tuple(drift)
@@ -182,7 +182,9 @@ def _drift(registry: Registry, version: ModelVersion) -> DriftState:
     )
 
 
-def _feature(feature: FeatureDrift, windows: Sequence[Window], reports: Sequence[DriftReport]) -> FeatureState:
+def _feature(
+    feature: FeatureDrift, windows: Sequence[Window], reports: Sequence[DriftReport]
+) -> FeatureState:
     decisive = feature.decisive
     history = []
     for window, report in zip(windows, reports, strict=True):

@@ -40,7 +40,10 @@ def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> str:
     """Align rows of text; the first row is the head."""
     widths = [max(len(click.unstyle(row[place])) for row in rows) for place in range(len(rows[0]))]
     lines = (
-        indent + "  ".join(cell + " " * (wide - len(click.unstyle(cell))) for cell, wide in zip(row, widths, strict=True))
+        indent
+        + "  ".join(
+            cell + " " * (wide - len(click.unstyle(cell))) for cell, wide in zip(row, widths, strict=True)
+        )
         for row in rows
     )
     return "\n".join(line.rstrip() for line in lines)
@@ -92,7 +95,8 @@ def report_lines(report: DriftReport, *, width: int) -> str:
     head = f"{severity(report.severity)}: {report.current_rows:,} rows against {report.reference_rows:,}"
     rows = [["feature", "kind", "severity", "why"]]
     rows += [
-        [item.feature, item.kind, severity(item.severity), _cut(item.reason, width)] for item in report.features
+        [item.feature, item.kind, severity(item.severity), _cut(item.reason, width)]
+        for item in report.features
     ]
     return f"{head}\n{table(rows)}"
 
@@ -114,7 +118,17 @@ def _versions(versions: Iterable[VersionState]) -> str:
         metrics = ", ".join(f"{name} {_number(value)}" for name, value in item.metrics.items())
         data = ", ".join(f"{data.name} {(data.digest or 'unhashed')[:15]}" for data in item.datasets)
         created = item.created[:16].replace("T", " ")
-        rows.append([str(item.version), item.stage, " ".join(item.aliases), created, item.created_by or "", metrics, data])
+        rows.append(
+            [
+                str(item.version),
+                item.stage,
+                " ".join(item.aliases),
+                created,
+                item.created_by or "",
+                metrics,
+                data,
+            ]
+        )
     return table(rows)
 
 
@@ -126,7 +140,9 @@ def _drift(drift: DriftState, width: int) -> str:
         points = [_point(by_window[name].value) if name in by_window else "-" for name in windows]
         rows.append([item.feature, severity(item.severity), *points, _cut(item.reason, width)])
     last = drift.windows[-1]
-    head = f"drift of version {drift.version}: {severity(drift.severity)} in {last.window} ({last.rows:,} rows)"
+    head = (
+        f"drift of version {drift.version}: {severity(drift.severity)} in {last.window} ({last.rows:,} rows)"
+    )
     return f"{head}\n{table(rows)}"
 
 

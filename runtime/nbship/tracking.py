@@ -50,9 +50,7 @@ def experiment(client: MlflowClient, config: Config) -> str:
 
 
 def _find(client: MlflowClient, experiment_id: str, record: RunRecord) -> Run | None:
-    query = (
-        f"tags.`{names.TAG_SESSION}` = '{record.session}' and tags.`{names.TAG_RUN}` = '{record.ordinal}'"
-    )
+    query = f"tags.`{names.TAG_SESSION}` = '{record.session}' and tags.`{names.TAG_RUN}` = '{record.ordinal}'"
     found = client.search_runs([experiment_id], query, max_results=1)
     return found[0] if found else None
 

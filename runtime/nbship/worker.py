@@ -115,9 +115,13 @@ class _Service:
         except NbshipError as error:
             told = {"what": error.what, "where": error.where, "help": error.help}
             return {"id": number, "ok": False, "error": told}
-        except Exception as error:  # one odd question must not end the service
+        except Exception as error:  # noqa: BLE001  # one odd question must not end the service
             _log.exception("a question could not be answered")
-            told = {"what": f"{type(error).__name__}: {error}", "where": None, "help": "this is a defect: please report it"}
+            told = {
+                "what": f"{type(error).__name__}: {error}",
+                "where": None,
+                "help": "this is a defect: please report it",
+            }
             return {"id": number, "ok": False, "error": told}
 
     def _result(self, question: Mapping[str, Any]) -> Any:
@@ -189,7 +193,9 @@ class Answers:
         self._asked += 1
         process.stdin.write(json.dumps({"id": self._asked, **question}) + "\n")
         process.stdin.flush()
-        reply = json.loads(process.stdout.readline() or '{"ok": false, "error": {"what": "the worker ended"}}')
+        reply = json.loads(
+            process.stdout.readline() or '{"ok": false, "error": {"what": "the worker ended"}}'
+        )
         if reply["ok"]:
             return reply["result"]
         error = reply["error"]

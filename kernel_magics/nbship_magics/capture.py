@@ -1,0 +1,177 @@
+"""What IPython tells about each cell, turned into facts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from nbship.facts import CellRan, EnvironmentSeen, MetricComputed, ParameterSet
+from nbship_magics import cells, origin, stamps
+from nbship_magics.cells import CellText
+from nbship_magics.datasets import Datasets
+from nbship_magics.estimators import Estimators
+from nbship_magics.imports import ImportWatch
+from nbship_magics.metrics import Metrics, is_number
+from nbship_magics.session import Session
+
+_MOST_TYPES = 100
+_NOTHING = cells.read("", "")
+
+
+class Capture:
+    """Listens to a shell's cells. Whatever goes wrong in here is logged, told once, and never the user's."""
+
+    def __init__(
+        self, shell: Any, session: Session, *, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.session = session
+        self._shell = shell
+        self._namespace: dict[str, Any] = shell.user_ns
+        self._clock = clock
+        self._datasets = Datasets(session, self._namespace)
+        self._metrics = Metrics(self._namespace)
+        self.estimators = Estimators(session, self._namespace)
+        self._imports = ImportWatch(
+            {"pandas": self._datasets.watch_pandas, "sklearn.metrics": self._metrics.watch_sklearn}
+        )
+        self._text: CellText = _NOTHING
+        self._ids: dict[str, int] = {}
+        self._stamps: dict[str, stamps.Stamp] = {}
+        self._modules = 0
+        self._roots: frozenset[str] = frozenset()
+        self._started: float | None = None
+
+    def install(self) -> None:
+        """Begin to listen."""
+        self.session.background.add(
+            lambda: self.session.record(origin.session_started(self._namespace)) and None
+        )
+        self._shell.events.register("pre_run_cell", self.before_cell)
+        self._shell.events.register("post_run_cell", self.after_cell)
+        self._imports.install()
+
+    def remove(self) -> None:
+        """Listen no longer."""
+        self._shell.events.unregister("pre_run_cell", self.before_cell)
+        self._shell.events.unregister("post_run_cell", self.after_cell)
+        self._imports.remove()
+        self._datasets.remove()
+        self._metrics.remove()
+
+    def before_cell(self, info: Any) -> None:
+        """Remember how things stand."""
+        self._started = None
+        if info is None or info.silent or not info.store_history:
+            return  # a widget or an inspector asks, not the user
+        try:
+            self._begin(info)
+        except Exception:  # noqa: BLE001  # the user's cell runs whatever happens here
+            self.session.failed("looking at a cell")
+        self._started = self._clock()
+
+    def after_cell(self, result: Any) -> None:
+        """Record what the cell did."""
+        if self._started is None:
+            return
+        duration_s = self._clock() - self._started
+        self._started = None
+        try:
+            self._end(result, duration_s)
+        except Exception:  # noqa: BLE001  # as above
+            self.session.failed("recording a cell")
+        self.session.cell = self.session.source_hash = None
+
+    def _begin(self, info: Any) -> None:
+        source = info.raw_cell or ""
+        self._text = cells.read(source, self._shell.transform_cell(source))
+        self.session.cell = info.cell_id
+        self.session.source_hash = self._text.source_hash
+        self._ids = {name: id(value) for name, value in self._namespace.items()}
+        self._stamps = stamps.stamps(self._text.touched - self._text.stored, self._namespace)
+        self._metrics.begin_cell()
+        self._datasets.begin_cell()
+
+    def _end(self, result: Any, duration_s: float) -> None:
+        self._datasets.end_cell()
+        bound = self._bound()
+        self._record_cell(result, duration_s, bound)
+        self._record_parameters()
+        self._record_metrics(result, bound)
+        self.estimators.end_cell(self._text)
+        self._record_environment()
+        self.session.wake_worker()
+
+    def _bound(self) -> list[str]:
+        """Give the user's names that are new or hold another object; one set by the text counts in any case."""
+        hidden = self._shell.user_ns_hidden
+        return [
+            name
+            for name, value in self._namespace.items()
+            if not name.startswith("_")
+            and (name in self._text.stored or self._ids.get(name) != id(value))
+            and not (name in hidden and hidden[name] is value)
+        ]
+
+    def _record_cell(self, result: Any, duration_s: float, bound: list[str]) -> None:
+        error = result.error_before_exec or result.error_in_exec
+        touched = self._text.touched - self._text.stored - set(bound)
+        after = stamps.stamps(touched, self._namespace)
+        watched = {name for name in touched if stamps.is_watched(self._namespace.get(name))}
+        both = self._stamps.keys() & after.keys()
+        fact = CellRan(
+            cell=self.session.cell,
+            source_hash=self.session.source_hash,
+            execution_count=result.execution_count,
+            succeeded=bool(result.success),
+            error=type(error).__name__ if error is not None else None,
+            duration_s=duration_s,
+            step=self._text.step,
+            bound=tuple(sorted(bound)),
+            changed=tuple(sorted(name for name in both if self._stamps[name] != after[name])),
+            unchecked=tuple(sorted(watched - both)),
+            types={name: _type(self._namespace[name]) for name in sorted(bound)[:_MOST_TYPES]},
+        )
+        self.session.record(fact)
+
+    def _record_parameters(self) -> None:
+        for name, value in self._text.constants:
+            if name in self._namespace:  # the cell may have failed before it came to this
+                self.session.record(self._stamped(ParameterSet, name=name, value=value))
+
+    def _record_metrics(self, result: Any, bound: list[str]) -> None:
+        for name, value, function in self._metrics.found(bound):
+            self._record_metric(name or function, value, function)
+        for score in self._text.scores:
+            value = self._namespace.get(score.target) if score.target else result.result
+            if is_number(value) and result.success:
+                self._record_metric(score.target or f"{score.estimator}.score", float(value), "score")
+
+    def _record_metric(self, name: str, value: float, function: str) -> None:
+        self.session.record(self._stamped(MetricComputed, name=name, value=value, function=function))
+
+    def _stamped(self, kind: Any, **fields: Any) -> Any:
+        return kind(cell=self.session.cell, source_hash=self.session.source_hash, **fields)
+
+    def _record_environment(self) -> None:
+        """Note what is imported, when there is more of it than last time."""
+        import sys
+
+        if len(sys.modules) == self._modules:
+            return
+        self._modules = len(sys.modules)
+        roots = origin.imported_roots()
+        if roots - self._roots:
+            self._roots = roots
+            self.session.background.add(lambda: self._requirements(roots))
+
+    def _requirements(self, roots: frozenset[str]) -> None:
+        found = origin.requirements(roots)
+        last = [fact for fact in self.session.facts if isinstance(fact, EnvironmentSeen)][-1:]
+        if not last or last[0].requirements != found:
+            self.session.record(EnvironmentSeen(requirements=found))
+
+
+def _type(value: Any) -> str:
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,166 @@
+"""What a cell's text says: names it sets and touches, constants, calls of ``fit`` and ``score``. Runs nothing."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from dataclasses import dataclass
+
+from nbship.facts import Scalar
+
+_STEP = re.compile(r"\A\s*%%ship[ \t]+(?P<step>[A-Za-z_][\w.:]*)[ \t]*$", re.MULTILINE)
+_FITS = frozenset({"fit", "fit_transform", "fit_predict", "partial_fit"})
+_LONGEST_TEXT = 250
+_SECRET = re.compile(r"pass(word|wd|phrase)|secret|token|api_?key|credential|private_?key", re.IGNORECASE)
+REDACTED = "<redacted>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A call ``ESTIMATOR.fit(FRAME, ...)``: the names, and the columns taken of the frame where they are written."""
+
+    estimator: str | None
+    frame: str | None
+    columns: str | tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A call ``ESTIMATOR.score(...)`` and the name its value gets; None where it is the cell's own value."""
+
+    estimator: str
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellText:
+    """A cell, read."""
+
+    source_hash: str
+    step: str | None
+    stored: frozenset[str]
+    touched: frozenset[str]
+    constants: tuple[tuple[str, Scalar], ...]
+    fits: tuple[Fit, ...]
+    scores: tuple[Score, ...]
+
+
+def source_hash(source: str) -> str:
+    """Give the short hash of a cell's source, trailing blanks apart."""
+    plain = "\n".join(line.rstrip() for line in source.strip().splitlines())
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def step_of(source: str) -> str | None:
+    """Give the step that ``%%ship STEP`` on the first line names."""
+    found = _STEP.match(source)
+    return found["step"] if found else None
+
+
+def read(source: str, code: str) -> CellText:
+    """Read a cell: ``source`` as the user wrote it, ``code`` as Python. Code that does not parse says nothing."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError):
+        tree = ast.Module(body=[], type_ignores=[])
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    return CellText(
+        source_hash=source_hash(source),
+        step=step_of(source),
+        stored=frozenset(node.id for node in found if isinstance(node.ctx, ast.Store)),
+        touched=frozenset(node.id for node in found),
+        constants=tuple(pair for statement in tree.body for pair in _constants(statement)),
+        fits=tuple(_fits(tree)),
+        scores=tuple(score for statement in tree.body for score in _scores(statement)),
+    )
+
+
+def _constants(statement: ast.stmt) -> list[tuple[str, Scalar]]:
+    """Give ``NAME = constant`` of a top-level statement, tuples too."""
+    if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        return _pairs(statement.target, statement.value)
+    if isinstance(statement, ast.Assign):
+        return [pair for target in statement.targets for pair in _pairs(target, statement.value)]
+    return []
+
+
+def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[str, Scalar]]:
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+        pairs = zip(target.elts, value.elts, strict=True)
+        return [pair for one, other in pairs for pair in _pairs(one, other)]
+    if not isinstance(target, ast.Name) or target.id.startswith("_"):
+        return []
+    constant = _constant(value)
+    return [] if constant is None else [(target.id, shown(target.id, constant))]
+
+
+def _constant(value: ast.expr) -> Scalar:
+    sign = 1
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub):
+        sign, value = -1, value.operand
+    if not isinstance(value, ast.Constant) or not isinstance(value.value, bool | int | float | str):
+        return None
+    if sign == 1:
+        return value.value
+    return -value.value if isinstance(value.value, int | float) else None
+
+
+def shown(name: str, value: Scalar) -> Scalar:
+    """Give a value as it may be kept: no secret, nothing long."""
+    if not isinstance(value, str):
+        return value
+    if _SECRET.search(name) or re.search(r"://[^/\s]+:[^/\s]+@", value):
+        return REDACTED
+    return value[:_LONGEST_TEXT]
+
+
+def _fits(tree: ast.Module) -> list[Fit]:
+    """Give all fits; one that a statement assigns straight away belongs to the assigned name."""
+    owners: dict[ast.expr, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            owners[node.value] = node.targets[0].id
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return [_fit(call, owners.get(call)) for call in calls if _method(call) in _FITS]
+
+
+def _method(call: ast.Call) -> str | None:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else None
+
+
+def _fit(call: ast.Call, owner: str | None) -> Fit:
+    assert isinstance(call.func, ast.Attribute)
+    receiver = ast.unparse(call.func.value) if not isinstance(call.func.value, ast.Call) else owner
+    given = (
+        call.args[0] if call.args else next((item.value for item in call.keywords if item.arg == "X"), None)
+    )
+    if isinstance(given, ast.Name):
+        return Fit(estimator=receiver, frame=given.id)
+    if isinstance(given, ast.Subscript) and isinstance(given.value, ast.Name):
+        columns = _columns(given.slice)
+        if columns is not None:
+            return Fit(estimator=receiver, frame=given.value.id, columns=columns)
+    return Fit(estimator=receiver, frame=None)
+
+
+def _columns(chosen: ast.expr) -> str | tuple[str, ...] | None:
+    """Give the columns of ``frame[columns]``: the name that holds them, or a written list of them."""
+    if isinstance(chosen, ast.Name):
+        return chosen.id
+    if isinstance(chosen, ast.List):
+        texts = [item.value for item in chosen.elts if isinstance(item, ast.Constant)]
+        if len(texts) == len(chosen.elts) and all(isinstance(text, str) for text in texts):
+            return tuple(str(text) for text in texts)
+    return None
+
+
+def _scores(statement: ast.stmt) -> list[Score]:
+    value = getattr(statement, "value", None)
+    if not isinstance(value, ast.Call) or _method(value) != "score":
+        return []
+    assert isinstance(value.func, ast.Attribute)
+    estimator = ast.unparse(value.func.value)
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        return [Score(estimator=estimator, target=statement.targets[0].id)]
+    return [Score(estimator=estimator, target=None)] if isinstance(statement, ast.Expr) else []
