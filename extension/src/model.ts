@@ -9,6 +9,9 @@ import type { State } from './view/state';
 /** How soon to ask again while the worker starts. */
 const SOON_MS = 500;
 
+/** The server answered that it cannot answer; the panel has been told why. */
+class Refusal extends Error {}
+
 interface Followed {
   readonly current: Notebook | null;
   readonly changed: ISignal<unknown, void>;
@@ -100,14 +103,17 @@ export class SidebarModel {
         await new Promise(resolve => setTimeout(resolve, SOON_MS));
       }
     } catch (error) {
-      if (turn === this.turn) {
+      if (turn !== this.turn) {
+        return;
+      }
+      if (!(error instanceof Refusal)) {
         this.health = null;
         this.fail(notebook, {
           what: error instanceof Error ? error.message : String(error),
           help: 'Is the Jupyter server still running? The panel keeps trying.'
         });
-        throw error;
       }
+      throw error;
     }
   }
 
@@ -149,7 +155,7 @@ export class SidebarModel {
         return false;
       case 'failed':
         this.fail(notebook, answer.failure);
-        throw new Error(answer.failure.what);
+        throw new Refusal(answer.failure.what);
     }
   }
 

@@ -117,6 +117,7 @@ function Summary({ drift, window, now }: { drift: VersionDrift; window: DriftWin
     <p className="jp-nbship-summary">
       <SeverityLabel severity={window.severity} />
       <span>
+        {'· '}
         {words.__('%1 of %2 features drift', count(beyond), count(drift.features.length))}
       </span>
       <small>

@@ -2,7 +2,6 @@ import { useId, useState } from 'react';
 
 import { limit, type Row } from './ranking';
 import { score } from './format';
-import { SeverityIcon } from './Icon';
 import { severityWord, SeverityLabel } from './SeverityLabel';
 import { Sparkline } from './Sparkline';
 import { useWords } from './words';
@@ -17,7 +16,6 @@ export function FeatureRow({ row }: { row: Row }) {
   return (
     <li className="jp-nbship-feature">
       <button type="button" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
-        <SeverityIcon severity={row.severity} />
         <span className="jp-nbship-sr">{severityWord(row.severity, words)}: </span>
         <span className="jp-nbship-feature-name" title={feature.feature}>
           {feature.feature}

@@ -72,7 +72,7 @@ function Version({ version, now }: { version: ModelVersion; now: Date }) {
       <dl className="jp-nbship-facts">
         {version.datasets.map(dataset => (
           <Fact key={`${dataset.name} ${dataset.digest ?? ''}`} name={words.__('data')}>
-            <span title={dataset.name}>{dataset.name}</span>
+            <span title={dataset.name}>{lastPart(dataset.name)}</span>
             {dataset.digest !== null && <code title={dataset.digest}>{short(dataset.digest)}</code>}
           </Fact>
         ))}
@@ -86,7 +86,7 @@ function Version({ version, now }: { version: ModelVersion; now: Date }) {
             <code title={version.package_commit}>{short(version.package_commit)}</code>
           </Fact>
         )}
-        <Fact name={words.__('made')}>
+        <Fact name={words.__('created')}>
           <time dateTime={version.created} title={moment(version.created)}>
             {ago(version.created, now)}
           </time>
@@ -105,3 +105,6 @@ function Fact({ name, children }: { name: string; children: ReactNode }) {
     </div>
   );
 }
+
+/** A path's file name: what a narrow panel has room for. */
+const lastPart = (path: string): string => path.replace(/^.*\/(?=.)/, '');

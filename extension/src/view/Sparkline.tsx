@@ -2,7 +2,7 @@ import { limit } from './ranking';
 import type { FeatureDrift } from './state';
 
 const WIDTH = 72;
-const HEIGHT = 22;
+const HEIGHT = 24;
 const INSET = 3;
 
 /**
@@ -13,13 +13,17 @@ const INSET = 3;
  */
 export function Sparkline({ feature }: { feature: FeatureDrift }) {
   const line = limit(feature);
-  const values = feature.history.map(point => point.value ?? 0);
-  const top = Math.sqrt(Math.max(...values, (line ?? 0) * 1.5, 1e-9));
-  const step = (WIDTH - 2 * INSET) / Math.max(values.length - 1, 1);
-  const x = (index: number): number => (values.length === 1 ? WIDTH / 2 : INSET + index * step);
+  const { history } = feature;
+  const top = Math.sqrt(
+    Math.max(...history.map(point => point.value ?? 0), (line ?? 0) * 1.2, 1e-9)
+  );
+  const step = (WIDTH - 2 * INSET) / Math.max(history.length - 1, 1);
+  const x = (index: number): number => (history.length === 1 ? WIDTH / 2 : INSET + index * step);
   const y = (value: number): number =>
     HEIGHT - INSET - (Math.sqrt(Math.max(value, 0)) / top) * (HEIGHT - 2 * INSET);
-  const points = values.map((value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`);
+  const points = history.flatMap(({ window, value, severity }, index) =>
+    value === null ? [] : [{ window, severity, x: x(index), y: y(value) }]
+  );
   return (
     <svg
       className="jp-nbship-sparkline"
@@ -31,14 +35,14 @@ export function Sparkline({ feature }: { feature: FeatureDrift }) {
       {line !== null && (
         <line className="jp-nbship-limit" x1="0" x2={WIDTH} y1={y(line)} y2={y(line)} />
       )}
-      <polyline points={points.join(' ')} />
-      {feature.history.map((point, index) => (
+      <polyline points={points.map(point => `${point.x},${point.y}`).join(' ')} />
+      {points.map(point => (
         <circle
           key={point.window}
           className={`jp-nbship-mod-${point.severity}`}
-          cx={x(index)}
-          cy={y(point.value ?? 0)}
-          r="2.4"
+          cx={point.x}
+          cy={point.y}
+          r="2.6"
         />
       ))}
     </svg>

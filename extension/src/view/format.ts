@@ -42,5 +42,5 @@ export function ago(iso: string, now: Date): string {
 export const moment = (iso: string): string =>
   new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
-/** Enough of a digest or run id to recognise it. */
-export const short = (id: string): string => id.replace(/^([a-z0-9]+:)?(.{8}).+$/, '$1$2');
+/** Enough of a digest or run id to recognise it: eight characters after its `b3:`. */
+export const short = (id: string): string => id.slice(0, id.indexOf(':') + 9);

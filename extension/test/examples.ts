@@ -1,0 +1,14 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { State } from '../src/view/state';
+
+const FOLDER = join(__dirname, '..', '..', 'tests', 'contract');
+
+/** The payload examples that the Python side checks too. */
+export const names = readdirSync(FOLDER).filter(name => /^state.*\.json$/.test(name));
+
+export const example = (name: string): State =>
+  JSON.parse(readFileSync(join(FOLDER, name), 'utf8')) as State;
+
+export const NOW = new Date('2026-11-22T21:00:40Z');
