@@ -44,12 +44,13 @@ class Capture:
 
     def install(self) -> None:
         """Begin to listen."""
-        self.session.background.add(
-            lambda: self.session.record(origin.session_started(self._namespace)) and None
-        )
+        self.session.background.add(self._begin_session)
         self._shell.events.register("pre_run_cell", self.before_cell)
         self._shell.events.register("post_run_cell", self.after_cell)
         self._imports.install()
+
+    def _begin_session(self) -> None:
+        self.session.record(origin.session_started(self._namespace))
 
     def remove(self) -> None:
         """Listen no longer."""
@@ -140,10 +141,10 @@ class Capture:
                 self.session.record(self._stamped(ParameterSet, name=name, value=value))
 
     def _record_metrics(self, result: Any, bound: list[str]) -> None:
-        for name, value, function in self._metrics.found(bound):
-            self._record_metric(name or function, value, function)
+        for name, number, function in self._metrics.found(bound):
+            self._record_metric(name or function, number, function)
         for score in self._text.scores:
-            value = self._namespace.get(score.target) if score.target else result.result
+            value: Any = self._namespace.get(score.target) if score.target else result.result
             if is_number(value) and result.success:
                 self._record_metric(score.target or f"{score.estimator}.score", float(value), "score")
 

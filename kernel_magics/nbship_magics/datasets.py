@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import threading
@@ -87,7 +88,7 @@ class Datasets:
             path = Path(text)
             if str(path.absolute()) not in self._read and _is_users(path):
                 read = self._record(path, "open", None)
-                self._session.background.add(lambda path=path, of=read.ordinal: self._hash(of, path, None))
+                self._session.background.add(functools.partial(self._hash, read.ordinal, path, None))
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         if event != "open" or not self._watching:

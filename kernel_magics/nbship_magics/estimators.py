@@ -16,8 +16,15 @@ from nbship_magics.session import Session
 _SHELL = frozenset({"In", "Out", "exit", "quit"})
 _MOST_IN_A_CONTAINER = 50
 _MOST_PARAMETERS = 100
-_MLFLOW_TYPES = {"f8": "double", "f4": "float", "f2": "float", "b1": "boolean", "i8": "long", "u4": "long"}
-_MLFLOW_TYPES |= {"i4": "integer", "i2": "integer", "i1": "integer", "u2": "integer", "u1": "integer"}
+_MLFLOW_TYPES: Mapping[str, str] = {
+    "f8": "double",
+    "f4": "float",
+    "f2": "float",
+    "b1": "boolean",
+    "i8": "long",
+    "u4": "long",
+    **dict.fromkeys(("i4", "i2", "i1", "u2", "u1"), "integer"),
+}
 
 Signature = tuple[tuple[str, str], ...]
 
@@ -110,7 +117,7 @@ class Estimators:
         """Give the frame that a fit names; one with other columns than the estimator saw is another frame."""
         if call is None or call.frame is None:
             return None, None
-        frame = self._namespace.get(call.frame)
+        frame: Any = self._namespace.get(call.frame)
         if not is_table(frame):
             return call.frame, None
         if call.columns is not None:
@@ -198,7 +205,11 @@ def _mlflow_type(dtype: Any) -> str | None:
 def profile_later(session: Session, of: int, frame: Any) -> None:
     """Have a frame fingerprinted and profiled off the user's thread; `FrameProfiled` says what came of it."""
     held, problem = snapshot(frame)
-    session.background.add(lambda: session.record(_profiled(session, of, held, problem)) and None)
+
+    def profiled() -> None:
+        session.record(_profiled(session, of, held, problem))
+
+    session.background.add(profiled)
 
 
 def _profiled(session: Session, of: int, frame: Any, problem: str | None) -> FrameProfiled:

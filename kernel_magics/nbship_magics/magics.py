@@ -164,7 +164,7 @@ class Magics:
     def _show(self) -> None:
         session = self._capture.session if self._capture is not None else None
         facts, run = (session.facts, session.run) if session else ([], 0)
-        display(overview(facts, run=run, recording=self._recording))
+        display(overview(facts, run=run, recording=self._recording))  # type: ignore[no-untyped-call]  # IPython is half typed
 
     def _model(self) -> str | None:
         registered = self._capture.session.models() if self._capture is not None else []

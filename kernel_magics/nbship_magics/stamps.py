@@ -59,6 +59,6 @@ def _array(value: Any) -> Stamp | None:
     dtype = value.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "biufcmM":
         array = np.ascontiguousarray(value)
-        return (str(dtype), array.shape, xxhash.xxh3_64_intdigest(array.view(np.uint8).reshape(-1)))
+        return (str(dtype), array.shape, xxhash.xxh3_64_intdigest(array.view(np.uint8).tobytes()))
     chunks = getattr(getattr(value, "array", None), "_pa_array", None)  # text of pandas 3, immutable Arrow
     return (str(dtype), len(value), id(chunks)) if chunks is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -12,6 +13,13 @@ from typing import Any
 _log = logging.getLogger("nbship.magics")
 
 Notice = Callable[[str, tuple[Any, ...], Mapping[str, Any], Any, bool], None]
+
+
+def _caller_globals() -> Any:
+    """Give the globals of whoever called the function that calls this one."""
+    frame = inspect.currentframe()
+    caller = frame.f_back.f_back if frame is not None and frame.f_back is not None else None
+    return caller.f_globals if caller is not None else None
 
 
 class Wrapping:
@@ -62,7 +70,7 @@ class Wrapping:
             finally:
                 self._depth -= 1
             if outermost:
-                by_user = sys._getframe(1).f_globals is self._namespace  # noqa: SLF001  # the one way to know the caller
+                by_user = _caller_globals() is self._namespace
                 self._tell(name, args, kwargs, result, by_user)
             return result
 

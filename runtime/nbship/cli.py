@@ -19,7 +19,7 @@ class _Failure(click.ClickException):
 
     def __init__(self, error: NbshipError) -> None:
         super().__init__(str(error))
-        self.exit_code = error.exit_code
+        setattr(self, "exit_code", error.exit_code)  # noqa: B010  # click declares it for the class
 
 
 class _Commands(click.Group):

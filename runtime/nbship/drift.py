@@ -51,9 +51,12 @@ SIZES: Mapping[str, Thresholds] = {
     "vanished": (0.05, 0.2, 0.5),
 }
 DECIDING = frozenset({"psi", "missing", "new", "vanished", "schema"})
-_SHOWN = {"psi": "PSI", "js": "JS distance", "ks": "KS statistic", "chi2": "chi-squared"}
-_SHOWN |= {"missing": "change of the missing share", "new": "share of new values"}
-_SHOWN |= {"vanished": "share of vanished categories", "schema": "schema"}
+_SHOWN: Mapping[str, str] = {
+    "psi": "PSI",
+    "missing": "change of the missing share",
+    "new": "share of new values",
+    "vanished": "share of vanished categories",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +149,8 @@ def compare(reference: Profile, current: Profile, *, extra_columns: bool = True)
 def _overall(found: list[FeatureDrift], rows: int) -> Severity:
     if rows < MIN_ROWS and not any(RANK[item.severity] > RANK["too_few"] for item in found):
         return "too_few"
-    judged: list[Severity] = [item.severity for item in found]
-    return max(judged, key=RANK.__getitem__, default="none")
+    judged: list[Severity] = ["none", *(item.severity for item in found)]
+    return max(judged, key=lambda severity: RANK[severity])
 
 
 def _size(feature: FeatureDrift) -> float:
@@ -225,9 +228,13 @@ def _values(reference: ColumnProfile, current: ColumnProfile) -> tuple[Test, ...
 def _binned(p: Any, q: Any) -> tuple[Test, Test]:
     n, m, bins = int(p.sum()), int(q.sum()), int(np.count_nonzero(p + q))
     value, distance = measures.psi(p, q), measures.js(p, q)
-    psi_limits = _limits("psi", lambda sure: measures.psi_null(sure, bins, n, m))
     js_limits = _limits("js", lambda sure: measures.js_null(sure, bins, n, m))
-    p_value = measures.psi_p_value(value, bins, n, m)
+    if measures.is_thin(p, n, m):
+        law = measures.SmallSample(p, n, m)
+        psi_limits, p_value = _limits("psi", law.null), law.p_value(value)
+    else:
+        psi_limits = _limits("psi", lambda sure: measures.psi_null(sure, bins, n, m))
+        p_value = measures.psi_p_value(value, bins, n, m)
     if min(n, m) == 0:
         return Test(name="psi", value=0.0, thresholds=psi_limits), Test(
             name="js", value=0.0, thresholds=js_limits
@@ -334,8 +341,12 @@ def _test_json(test: Test) -> dict[str, Any]:
 
 
 def _feature_from(row: Mapping[str, Any]) -> FeatureDrift:
-    tests = tuple(
-        Test(**{**test, "thresholds": tuple(test["thresholds"]) if test["thresholds"] else None})
-        for test in row["tests"]
-    )
-    return FeatureDrift(**{**row, "tests": tests})
+    given = dict(row)
+    given["tests"] = tuple(_test_from(test) for test in row["tests"])
+    return FeatureDrift(**given)
+
+
+def _test_from(row: Mapping[str, Any]) -> Test:
+    given = dict(row)
+    given["thresholds"] = tuple(row["thresholds"]) if row["thresholds"] else None
+    return Test(**given)

@@ -33,11 +33,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute as _compute
 from blake3 import blake3
 
 from nbship import table as tables
 from nbship.errors import DataError, InputError
+
+pc: Any = _compute  # its functions are made at import, where no type checker sees them
 
 VERSION = 1
 ROWS_PER_BLOCK = 1 << 16
@@ -252,7 +254,7 @@ def _update_floats(hasher: Any, array: pa.Array) -> None:
         values = np.where(missing, values.dtype.type(0), values)
     else:
         hasher.update(b"V")
-    hasher.update(memoryview(np.ascontiguousarray(values)).cast("B") if len(values) else b"")
+    hasher.update(np.ascontiguousarray(values).data.cast("B") if len(values) else b"")
 
 
 def _update_values(hasher: Any, array: pa.Array, missing: np.ndarray[Any, Any] | None) -> None:
@@ -299,7 +301,7 @@ def _update_fixed(hasher: Any, array: pa.Array, missing: np.ndarray[Any, Any] | 
     if missing is not None:
         raw = raw.reshape(len(array), width).copy()
         raw[missing] = 0
-    hasher.update(raw.tobytes() if missing is not None else memoryview(raw))
+    hasher.update(raw.tobytes() if missing is not None else raw.data)
 
 
 def _is_list(kind: pa.DataType) -> bool:

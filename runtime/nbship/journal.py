@@ -156,7 +156,7 @@ def _line(fact: Fact) -> bytes:
 
 def _document(line: bytes) -> dict[str, Any] | None:
     text = line[_CHECKSUM_LENGTH + 1 :]
-    if line[:_CHECKSUM_LENGTH] != b"%08x" % zlib.crc32(text):
+    if line[: _CHECKSUM_LENGTH + 1] != b"%08x " % zlib.crc32(text):
         return None
     try:
         document = json.loads(text)

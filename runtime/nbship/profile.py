@@ -20,12 +20,14 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute as _compute
 
 from nbship import table as tables
 from nbship.errors import DataError
 
 Kind = Literal["numeric", "category", "boolean", "datetime", "text", "withheld"]
+
+pc: Any = _compute  # its functions are made at import, where no type checker sees them
 
 VERSION = 1
 FINE = 200

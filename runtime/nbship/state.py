@@ -255,18 +255,22 @@ def _remembered(settings: Config, model: str, profile: str, store: Store) -> Mod
 
 
 def _version_from(row: Mapping[str, Any]) -> VersionState:
-    lists = {
-        "aliases": tuple(row["aliases"]),
-        "datasets": tuple(NamedDigest(**item) for item in row["datasets"]),
-        "notebook": NotebookName(**row["notebook"]),
-    }
-    return VersionState(**{**row, **lists})
+    given = dict(row)
+    given["aliases"] = tuple(row["aliases"])
+    given["datasets"] = tuple(NamedDigest(**item) for item in row["datasets"])
+    given["notebook"] = NotebookName(**row["notebook"])
+    return VersionState(**given)
 
 
 def _drift_from(row: Mapping[str, Any]) -> DriftState:
-    features = tuple(
-        FeatureState(**{**item, "history": tuple(Point(**point) for point in item["history"])})
-        for item in row["features"]
-    )
-    windows = tuple(Window(**item) for item in row["windows"])
-    return DriftState(**{**row, "windows": windows, "features": features})
+    given = dict(row)
+    given["windows"] = tuple(Window(**item) for item in row["windows"])
+    given["features"] = tuple(_feature_from(item) for item in row["features"])
+    return DriftState(**given)
+
+
+def _feature_from(row: Mapping[str, Any]) -> FeatureState:
+    given = dict(row)
+    given["thresholds"] = tuple(row["thresholds"]) if row["thresholds"] else None
+    given["history"] = tuple(Point(**point) for point in row["history"])
+    return FeatureState(**given)

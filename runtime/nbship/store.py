@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -56,7 +56,7 @@ def probe(uri: str) -> None:
 
 
 @contextlib.contextmanager
-def speaking_to(uri: str) -> Iterator[None]:
+def speaking_to(uri: str) -> Generator[None]:
     """Turn whatever the store's client raises into one StoreError."""
     try:
         yield

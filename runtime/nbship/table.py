@@ -125,12 +125,20 @@ def _from_pandas(table: Any) -> list[Column]:
 def _pandas_column(name: str, series: Any) -> Column:
     if isinstance(series.dtype, np.dtype) and series.dtype.kind == "f":
         return Column(name=name, values=pa.chunked_array([pa.array(series.to_numpy())]))
+    if type(series.dtype).__name__ == "DatetimeTZDtype":
+        return Column(name=name, values=pa.chunked_array([_instants(series)]))
     try:
         values = pa.Array.from_pandas(series)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError, OverflowError):
         return Column(name=name, values=pa.chunked_array([_as_text(name, series)]), mixed=True)
     chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
     return Column(name=name, values=chunked)
+
+
+def _instants(series: Any) -> pa.Array:
+    """Give times with a zone, past a conversion of pandas that pandas itself warns of."""
+    naive = pa.Array.from_pandas(series.dt.tz_convert(None))
+    return naive.cast(pa.timestamp(naive.type.unit, pa.lib.tzinfo_to_string(series.dtype.tz)))
 
 
 def _as_text(name: str, series: Any) -> pa.Array:

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from nbship.facts import (
+    CellRan,
+    DatasetHashed,
+    DatasetRead,
+    EstimatorFitted,
+    Fact,
+    FrameProfiled,
+    MetricComputed,
+    ModelRegistered,
+    ParameterSet,
+    RunStarted,
+    SessionStarted,
+)
+from nbship.record import run_records
+
+
+def session(*facts: Fact) -> list[Fact]:
+    return [
+        replace(fact, ordinal=number, at=f"2026-01-01T12:00:{number:02}+00:00")
+        for number, fact in enumerate(facts)
+    ]
+
+
+def registered(**more: Any) -> ModelRegistered:
+    return ModelRegistered(model="m", variable="v", type="t", format="cloudpickle", blob="b3:0", **more)
+
+
+def test_a_knob_that_changes_keeps_its_history() -> None:
+    facts = session(*(ParameterSet(name="n", value=value) for value in (1, 1, 2, 1)))
+    (record,) = run_records("s", facts, live=True)
+    assert record.params == {"n": "1", "n/2": "2", "n/3": "1"}
+
+
+def test_a_metric_keeps_each_of_its_values() -> None:
+    facts = session(*(MetricComputed(name="mae", value=value, function="f") for value in (2.0, 1.0)))
+    (record,) = run_records("s", facts, live=True)
+    assert [(item.value, item.step) for item in record.metrics] == [(2.0, 0), (1.0, 1)]
+
+
+def test_the_same_facts_give_the_same_record_and_more_facts_only_add() -> None:
+    facts = session(
+        SessionStarted(python="3.11.7", user="ada", notebook_name="x.ipynb"),
+        CellRan(execution_count=1, succeeded=True, step="train"),
+        EstimatorFitted(name='models["a"]', type="T", parameters={"k": 1}),
+        MetricComputed(name="mae", value=1.0, function="f"),
+    )
+    (early,) = run_records("s", facts[:3], live=True)
+    (late,) = run_records("s", facts, live=True)
+    assert late == run_records("s", facts, live=True)[0]
+    assert early.params.items() <= late.params.items()
+    assert early.name == "x.ipynb"
+    assert early.ended_ms is None
+    assert late.tags["nbship.steps"] == "train"
+    assert list(late.params) == ["models_a_.k"]
+
+
+def test_a_table_waits_for_its_hash_while_the_kernel_lives() -> None:
+    read = DatasetRead(name="x.csv", source="x.csv", reader="pandas.read_csv", rows=3)
+    hashed = DatasetHashed(of=0, file="b3:f", table="b3:t")
+    (waiting,) = run_records("s", session(read), live=True)
+    (dead,) = run_records("s", session(read), live=False)
+    (done,) = run_records("s", session(read, hashed), live=True)
+    assert waiting.datasets == ()
+    assert dead.datasets[0].digest is None
+    assert done.datasets[0].digest == "b3:t"
+
+
+def test_a_model_waits_for_its_reference_profile_while_the_kernel_lives() -> None:
+    facts = session(EstimatorFitted(name="v", type="t"), registered(profile_of=0))
+    assert run_records("s", facts, live=True)[0].registrations == ()
+    assert run_records("s", facts, live=False)[0].registrations[0].profile_blob is None
+    more = session(*facts, FrameProfiled(of=0, profile_blob="b3:p"))
+    assert run_records("s", more, live=True)[0].registrations[0].profile_blob == "b3:p"
+
+
+def test_a_run_ends_where_the_next_begins() -> None:
+    one = session(ParameterSet(name="a", value=1), RunStarted(name="second"), ParameterSet(name="a", value=2))
+    facts = [one[0], replace(one[1], run=1), replace(one[2], run=1)]
+    first, second = run_records("s", facts, live=True)
+    assert (first.ended_ms is None, second.ended_ms is None) == (False, True)
+    assert second.name == "second"
+    assert [first.params, second.params] == [{"a": "1"}, {"a": "2"}]
+
+
+def test_an_empty_journal_is_no_run() -> None:
+    assert run_records("s", [], live=False) == []
