@@ -39,6 +39,8 @@ WORKSPACE = {
         f"notebook:{NOTEBOOK}": {"data": {"path": NOTEBOOK, "factory": "Notebook"}},
     },
 }
+#: No question about news over the tour.
+QUIET = {"fetchNews": "false", "checkForUpdates": False}
 
 
 def main(options: list[str]) -> None:
@@ -48,13 +50,27 @@ def main(options: list[str]) -> None:
         subprocess.run(["nbship", "demo", "--to", str(HERE)], cwd=set_up.ROOT, env=environment, check=True)
         HERE.joinpath("told").touch()
     environment.pop("MLFLOW_TRACKING_URI", None)
-    environment |= {
-        "NBSHIP_HOME": str(HERE / "home"),
-        # Settings of its own, so that the demo looks the same everywhere and changes nobody's JupyterLab.
-        "JUPYTER_CONFIG_DIR": str(HERE / "jupyter"),
-        "JUPYTERLAB_SETTINGS_DIR": str(HERE / "jupyter" / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(HERE / "jupyter" / "workspaces"),
+    # Jupyter folders of its own, so that the demo looks the same everywhere and changes nobody's JupyterLab.
+    folders = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
     }
+    environment |= {name: str(HERE / "jupyter" / folder) for name, folder in folders.items()}
+    environment["NBSHIP_HOME"] = str(HERE / "home")
+    settings = (
+        HERE
+        / "jupyter"
+        / "settings"
+        / "@jupyterlab"
+        / "apputils-extension"
+        / "notification.jupyterlab-settings"
+    )
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(json.dumps(QUIET))
     layout = HERE / "workspace.json"
     layout.write_text(json.dumps(WORKSPACE))
     subprocess.run(

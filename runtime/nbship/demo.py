@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,11 @@ class Place:
         return self.root / "work" / NOTEBOOK
 
     @property
+    def data(self) -> Path:
+        """The whole year's hours; the notebook trains on its first months."""
+        return self.notebook.parent / "data" / "bikeshare.csv"
+
+    @property
     def package(self) -> Path:
         """The exported repository."""
         return self.root / MODEL
@@ -79,7 +84,8 @@ class Place:
         """The environment of every command: a home of its own, and no other tracking server."""
         kept = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
         tools = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-        return {**kept, "PATH": tools, "NBSHIP_HOME": str(self.root / "home"), "MPLBACKEND": "agg"}
+        own = {"NBSHIP_HOME": self.root / "home", "IPYTHONDIR": self.root / "home" / "ipython"}
+        return {**kept, "PATH": tools, **{name: str(folder) for name, folder in own.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +114,14 @@ def demo_command(folder: Path) -> None:
     require_all()
     place = prepare(folder.resolve())
     run_notebook(place)
-    run_id = show_recorded(place)
+    run = show_recorded(place)
     show_export(place)
     show_checks(place)
     months = live_through_the_year(place)
-    show_drift(months)
+    show_drift(months, known_error=run["metrics"]["mae"])
     show_status(place)
     say(
-        f"\nDone in {time.monotonic() - started:.0f} s. Run {run_id[:8]} is version 1 of `{MODEL}`; all of it is in {shown(place.root)}."
+        f"\nDone in {time.monotonic() - started:.0f} s. Run {run['run_id'][:8]} is version 1 of `{MODEL}`; all of it is in {shown(place.root)}."
     )
     say("Next: `make lab` in a clone opens this notebook in JupyterLab with the nbship panel beside it,")
     say(f"      and {shown(place.package)} is a repository to read, change and push.")
@@ -140,7 +146,7 @@ def prepare(root: Path) -> Place:
     shutil.copy2(source / NOTEBOOK, place.notebook)
     cells = json.loads(place.notebook.read_text())["cells"]
     code = sum(cell["cell_type"] == "code" for cell in cells)
-    rows = place.notebook.parent.joinpath("data", "bikeshare.csv").read_bytes().count(b"\n") - 1
+    rows = place.data.read_bytes().count(b"\n") - 1
     fact("notebook", f"{NOTEBOOK}, {code} code cells")
     fact("data", f"data/bikeshare.csv, {rows:,} hours of bike rides in 2011")
     return place
@@ -168,8 +174,8 @@ def run_notebook(place: Place) -> None:
                 fact("it says", line)
 
 
-def show_recorded(place: Place) -> str:
-    """Bring the journal into MLflow and show what the run left there; gives the run's id."""
+def show_recorded(place: Place) -> Json:
+    """Bring the journal into MLflow and show what the run left there; gives the run."""
     title(3, "What was recorded, now in MLflow (SQLite, in home/)")
     with doing("nbship sync: from the journal into MLflow"):
         synced = answer(place, "sync", "--json")
@@ -187,8 +193,8 @@ def show_recorded(place: Place) -> str:
         fact("metric", f"{name} = {value:.4f}")
     for made in run["registered"]:
         fact("registered", f"{made['model']}, version {made['version']}")
-    run_id: str = run["run_id"]
-    return run_id
+    found: Json = run
+    return found
 
 
 def show_export(place: Place) -> None:
@@ -227,7 +233,8 @@ def show_checks(place: Place) -> None:
 def live_through_the_year(place: Place) -> list[Month]:
     """Let the months arrive: build their features with the package's own code, predict, compare."""
     title(6, "The year goes on: April, July and October arrive as live data")
-    package = Exported(place.package)
+    with doing("the package makes its model"):
+        package = Exported(place)
     place.live.mkdir()
     months = []
     for name in LIVE_MONTHS:
@@ -258,7 +265,7 @@ def live_through(name: str, package: Exported, place: Place) -> Month:
     )
 
 
-def show_drift(months: Sequence[Month]) -> None:
+def show_drift(months: Sequence[Month], *, known_error: float) -> None:
     """Print how far each feature is from the training data, month by month, and what it does to the model."""
     title(7, "Drift by feature and month (population stability index, and what it means)")
     say(f"  {'':12}" + "".join(f"{month.name:>18}" for month in months))
@@ -270,7 +277,10 @@ def show_drift(months: Sequence[Month]) -> None:
         raise RunError(
             f"July should be critical in temp and quiet in hr, and is {july.severity}", where="drift"
         )
-    say("  The hours of a day are what they were in winter; the warmth is not, and the forest never saw it.")
+    say(
+        f"  On winter hours that it had not seen the model was off by {known_error:.1f} riders. The hours of a day are"
+    )
+    say("  what they were then; the warmth is not, and the forest never saw it.")
 
 
 def show_status(place: Place) -> None:
@@ -283,11 +293,15 @@ def show_status(place: Place) -> None:
 class Exported:
     """The exported package, imported and run in this process."""
 
-    def __init__(self, repository: Path) -> None:
-        sys.path.insert(0, str(repository / "src"))
-        self._results: Any = importlib.import_module(f"{MODEL}.pipeline").run()
-        self._module: Any = importlib.import_module(f"{MODEL}.features")
-        self._table = self._read(repository / "data" / "bikeshare.csv")
+    def __init__(self, place: Place) -> None:
+        import pandas as pd
+
+        sys.path.insert(0, str(place.package / "src"))
+        self._step: Callable[..., Any] = importlib.import_module(f"{MODEL}.features").add_features
+        self._config: Any = importlib.import_module(f"{MODEL}.config").Config()
+        with redirect_stdout(io.StringIO()):  # the notebook's own prints are not part of the story
+            self._model: Any = importlib.import_module(f"{MODEL}.pipeline").run().model
+        self._table = pd.read_csv(place.data)
 
     def month(self, name: str) -> pd.DataFrame:
         """Give one month's hours, as they came."""
@@ -296,29 +310,12 @@ class Exported:
 
     def features(self, raw: pd.DataFrame) -> pd.DataFrame:
         """Give the columns that the model reads, made by the package's own step."""
-        made = called(self._module.add_features, raw.copy(), self._results)
-        return made[list(self._results.model.feature_names_in_)]
+        made: pd.DataFrame = self._step(raw.copy(), self._config)
+        return made[list(self._model.feature_names_in_)]
 
     def error(self, features: pd.DataFrame, truth: pd.Series[int]) -> float:
         """Give how many riders an hour the model is off by."""
-        return float(abs(self._results.model.predict(features) - truth).mean())
-
-    @staticmethod
-    def _read(file: Path) -> pd.DataFrame:
-        import pandas as pd
-
-        return pd.read_csv(file)
-
-
-def called(step: Callable[..., Any], table: pd.DataFrame, results: Any) -> pd.DataFrame:
-    """Call a step with a table, and with results for whatever else it asks for; gives the table it made."""
-    others = list(inspect.signature(step).parameters.values())[1:]
-    asked = {one.name: getattr(results, one.name) for one in others if one.default is inspect.Parameter.empty}
-    made = step(table, **asked)
-    if isinstance(made, tuple):
-        made = next(value for value in made if hasattr(value, "columns"))
-    changed: pd.DataFrame = table if made is None else made
-    return changed
+        return float(abs(self._model.predict(features) - truth).mean())
 
 
 def answer(place: Place, *arguments: str) -> Json:

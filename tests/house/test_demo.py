@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -46,17 +45,6 @@ def test_commands_run_in_a_home_of_their_own_and_reach_no_other_server(
     environment = demo.Place(root=tmp_path).environment
     assert "MLFLOW_TRACKING_URI" not in environment
     assert environment["NBSHIP_HOME"] == str(tmp_path / "home")
-
-
-class Results:
-    SEED = 7
-
-
-def test_a_step_is_called_with_what_it_asks_for_and_gives_its_table() -> None:
-    table = pd.DataFrame({"a": [1]})
-    assert demo.called(lambda bikes: bikes.assign(b=2), table, Results()).columns.tolist() == ["a", "b"]
-    assert demo.called(lambda bikes, SEED: (SEED, bikes), table, Results()) is table  # noqa: N803  # a notebook's name
-    assert demo.called(lambda bikes: bikes.clear(), table, Results()) is table
 
 
 @pytest.mark.slow
