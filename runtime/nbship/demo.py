@@ -120,11 +120,9 @@ def demo_command(folder: Path) -> None:
     months = live_through_the_year(place)
     show_drift(months, known_error=run["metrics"]["mae"])
     show_status(place)
-    say(
-        f"\nDone in {time.monotonic() - started:.0f} s. Run {run['run_id'][:8]} is version 1 of `{MODEL}`; all of it is in {shown(place.root)}."
-    )
-    say("Next: `make lab` in a clone opens this notebook in JupyterLab with the nbship panel beside it,")
-    say(f"      and {shown(place.package)} is a repository to read, change and push.")
+    say(f"\nDone in {time.monotonic() - started:.0f} s. All of it is in {shown(place.root)}.")
+    say(f"  {shown(place.package)} is a repository of its own: read it, change it, push it.")
+    say("  `make lab` in a clone of nbship opens the notebook in JupyterLab with the panel beside it.")
 
 
 def prepare(root: Path) -> Place:
