@@ -28,6 +28,7 @@ bench: setup  ## compare with others, side by side, as ratios
 
 screenshot: setup  ## docs/sidebar.png, made anew
 	@$(PYTHON3) scripts/set_up.py --browser
+	@$(RUN) scripts/lab.py --prepare
 	@$(RUN) scripts/run.py python scripts/screenshot.py
 
 lock: setup  ## requirements.lock and requirements-node.lock, from pyproject.toml

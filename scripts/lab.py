@@ -1,6 +1,7 @@
 """Open JupyterLab on the demo's notebook: the model registered, the months arrived, the panel open.
 
     python scripts/lab.py [options for jupyter lab, such as --no-browser]
+    python scripts/lab.py --prepare        make what it shows, and open nothing
 
 What it needs is made once, in .lab; `make clean` makes it new.
 """
@@ -49,6 +50,8 @@ def main(options: list[str]) -> None:
     if not HERE.joinpath("work", NOTEBOOK).exists() or not HERE.joinpath("told").exists():
         subprocess.run(["nbship", "demo", "--to", str(HERE)], cwd=set_up.ROOT, env=environment, check=True)
         HERE.joinpath("told").touch()
+    if options == ["--prepare"]:
+        return
     environment.pop("MLFLOW_TRACKING_URI", None)
     # Jupyter folders of its own, so that the demo looks the same everywhere and changes nobody's JupyterLab.
     folders = {

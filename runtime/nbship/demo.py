@@ -75,6 +75,11 @@ class Place:
         return self.root / MODEL
 
     @property
+    def home(self) -> Path:
+        """Where nbship keeps journals, models and MLflow's database, for this story only."""
+        return self.root / "home"
+
+    @property
     def live(self) -> Path:
         """The tables that arrive month by month."""
         return self.root / "live"
@@ -84,7 +89,7 @@ class Place:
         """The environment of every command: a home of its own, and no other tracking server."""
         kept = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
         tools = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-        own = {"NBSHIP_HOME": self.root / "home", "IPYTHONDIR": self.root / "home" / "ipython"}
+        own = {"NBSHIP_HOME": self.home, "IPYTHONDIR": self.home / "ipython"}
         return {**kept, "PATH": tools, **{name: str(folder) for name, folder in own.items()}}
 
 
@@ -139,6 +144,7 @@ def prepare(root: Path) -> Place:
     title(1, f"A notebook and its data, in {shown(place.notebook.parent)}")
     root.mkdir(parents=True, exist_ok=True)
     root.joinpath(MARK).touch()
+    place.home.mkdir()
     source = examples()
     shutil.copytree(source / "data", place.notebook.parent / "data")
     shutil.copy2(source / NOTEBOOK, place.notebook)
@@ -162,7 +168,9 @@ def run_notebook(place: Place) -> None:
     with doing("running every cell"):
         try:
             # Jupyter's server tells its kernels which notebook they serve by this variable.
-            client.execute(env={**place.environment, "JPY_SESSION_NAME": str(place.notebook)})
+            environment = {**place.environment, "JPY_SESSION_NAME": str(place.notebook)}
+            with place.home.joinpath("kernel.log").open("wb") as log:
+                client.execute(env=environment, stderr=log)
         except CellExecutionError as error:
             raise RunError(f"the notebook stopped: {error}", where=NOTEBOOK) from error
     nbformat.write(notebook, place.notebook)
@@ -222,9 +230,7 @@ def show_checks(place: Place) -> None:
         fact(words, last_line(output))
     code = f"from {MODEL} import pipeline; r = pipeline.run(); print(f'mae {{r.mae:.4f}}, r2 {{r.r2:.4f}}')"
     with doing(f"{MODEL}.pipeline.run()"):
-        output = succeed(
-            place, [sys.executable, "-c", code], folder=place.live.parent / "home", source=place.package
-        )
+        output = succeed(place, [sys.executable, "-c", code], folder=place.home, source=place.package)
     fact("results", last_line(output))
 
 
