@@ -36,7 +36,23 @@ _PLOT_METHODS = frozenset(
     plot_tree plot_importance scatter_matrix set_title set_xlabel set_ylabel legend set_xlim set_ylim savefig
     tight_layout title xlabel ylabel figure subplot subplots grid axhline axvline annotate text""".split()
 )
-_SETTERS = ("seed", "set_option", "filterwarnings", "simplefilter", "manual_seed", "set_seed", "set_random_seed", "style.use", "set_theme", "set_style", "sns.set", "set_printoptions", "set_palette", "set_context", "set_config")
+_SETTERS = (
+    "seed",
+    "set_option",
+    "filterwarnings",
+    "simplefilter",
+    "manual_seed",
+    "set_seed",
+    "set_random_seed",
+    "style.use",
+    "set_theme",
+    "set_style",
+    "sns.set",
+    "set_printoptions",
+    "set_palette",
+    "set_context",
+    "set_config",
+)
 _CONTROL_FIELDS = frozenset({"data_dir", "output_dir", "figures_dir", "data", "output"})
 
 
@@ -98,7 +114,9 @@ def _reached(name: str, found: dict[str, Statement], definitions: set[str]) -> s
     return names
 
 
-def _mark(statement: Statement, binds: Counter[str], touched: frozenset[str], definitions: frozenset[str]) -> Mark:
+def _mark(
+    statement: Statement, binds: Counter[str], touched: frozenset[str], definitions: frozenset[str]
+) -> Mark:
     node = statement.node
     if _is_import(node):
         return "import"
@@ -130,8 +148,10 @@ def is_setting(statement: Statement) -> bool:
     """
     if statement.use.binds:
         return False
-    return "rcParams" in statement.code or "os.environ[" in statement.code or any(
-        call.endswith(_SETTERS) for call in statement.use.calls
+    return (
+        "rcParams" in statement.code
+        or "os.environ[" in statement.code
+        or any(call.endswith(_SETTERS) for call in statement.use.calls)
     )
 
 
@@ -140,7 +160,8 @@ def _is_import(node: cst.CSTNode) -> bool:
         return isinstance(node.body[0], (cst.Import, cst.ImportFrom))
     if isinstance(node, cst.Try):
         return all(
-            isinstance(line, cst.SimpleStatementLine) and isinstance(line.body[0], (cst.Import, cst.ImportFrom, cst.Assign, cst.Pass))
+            isinstance(line, cst.SimpleStatementLine)
+            and isinstance(line.body[0], (cst.Import, cst.ImportFrom, cst.Assign, cst.Pass))
             for block in (node.body, *(handler.body for handler in node.handlers))
             for line in block.body
         ) and any(_is_import(line) for line in node.body.body)
@@ -186,7 +207,8 @@ def _only_shows(value: ast.expr) -> bool:
 
 def _draws(statement: Statement) -> bool:
     return any(
-        call.split(".")[0] in _PLOT_ROOTS or call.rsplit(".", 1)[-1] in _PLOT_METHODS for call in statement.use.calls
+        call.split(".")[0] in _PLOT_ROOTS or call.rsplit(".", 1)[-1] in _PLOT_METHODS
+        for call in statement.use.calls
     ) and not is_setting(statement)
 
 
@@ -203,7 +225,9 @@ def imports_of(notebook: Notebook) -> dict[str, list[Statement]]:
     return found
 
 
-def _one_by_one(statement: Statement) -> Iterable[tuple[str, cst.SimpleStatementLine | cst.BaseCompoundStatement]]:
+def _one_by_one(
+    statement: Statement,
+) -> Iterable[tuple[str, cst.SimpleStatementLine | cst.BaseCompoundStatement]]:
     node = statement.node
     if not isinstance(node, cst.SimpleStatementLine):
         for name in dict.fromkeys(statement.use.binds):
@@ -268,7 +292,9 @@ def _comment(node: cst.CSTNode) -> str:
     behind = node.trailing_whitespace.comment
     if behind is not None:
         return behind.value.lstrip("# ").strip()
-    above = [line.comment.value.lstrip("# ").strip() for line in node.leading_lines if line.comment is not None]
+    above = [
+        line.comment.value.lstrip("# ").strip() for line in node.leading_lines if line.comment is not None
+    ]
     return " ".join(above)
 
 
@@ -285,7 +311,9 @@ def _literal_type(code: str) -> str:
     return "dict[str, object]" if kind is dict else kind.__name__
 
 
-def helpers_of(notebook: Notebook, constants: dict[str, Constant], variables: frozenset[str]) -> dict[str, Helper]:
+def helpers_of(
+    notebook: Notebook, constants: dict[str, Constant], variables: frozenset[str]
+) -> dict[str, Helper]:
     """Give every function and class that moves to a module, with the outer values it needs."""
     definitions = {s.use.binds[-1]: s for s in notebook.statements if s.mark in ("function", "class")}
     needs = {name: set(s.use.needs) & (variables | set(constants)) for name, s in definitions.items()}

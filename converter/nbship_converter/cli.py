@@ -16,9 +16,20 @@ from nbship_converter.run import CELL_TIMEOUT_S
 
 @click.command()
 @click.argument("notebook", type=click.Path(path_type=Path))
-@click.option("--to", "destination", required=True, type=click.Path(path_type=Path), help="Folder of the repository to write.")
+@click.option(
+    "--to",
+    "destination",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder of the repository to write.",
+)
 @click.option("--package", help="Name of the package; default: the notebook's.")
-@click.option("--python", default=sys.executable, show_default="this one", help="Interpreter whose libraries the notebook uses.")
+@click.option(
+    "--python",
+    default=sys.executable,
+    show_default="this one",
+    help="Interpreter whose libraries the notebook uses.",
+)
 @click.option("--no-run", is_flag=True, help="Compile from syntax alone: less is known, nothing is proved.")
 @click.option("--no-verify", is_flag=True, help="Do not compare the package with the notebook.")
 @click.option("--no-data", is_flag=True, help="Copy no data into the repository.")
@@ -26,7 +37,16 @@ from nbship_converter.run import CELL_TIMEOUT_S
 @click.option("--yes", is_flag=True, help="Run a notebook that writes to databases or the network.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def export_command(
-    notebook: Path, destination: Path, package: str | None, python: str, no_run: bool, no_verify: bool, no_data: bool, timeout: int, yes: bool, as_json: bool
+    notebook: Path,
+    destination: Path,
+    package: str | None,
+    python: str,
+    no_run: bool,
+    no_verify: bool,
+    no_data: bool,
+    timeout: int,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Export NOTEBOOK as a typed, tested package, and prove that it computes what the notebook does."""
     options = Options(
@@ -35,6 +55,7 @@ def export_command(
         run=not no_run,
         verify=not (no_verify or no_run),
         data=not no_data,
+        yes=yes,
         timeout_s=timeout,
         say=lambda text: click.echo(text, err=True),
     )
@@ -42,7 +63,10 @@ def export_command(
     click.echo(json.dumps(exported.as_json(), indent=2) if as_json else _report(exported))
     if not as_json:
         for finding in exported.findings:
-            click.echo(f"{finding}\n    help: {finding.help}" if finding.severity != "info" else str(finding), err=True)
+            click.echo(
+                f"{finding}\n    help: {finding.help}" if finding.severity != "info" else str(finding),
+                err=True,
+            )
     if exported.failed:
         raise SystemExit(1)
 
@@ -69,13 +93,21 @@ def steps_command(notebook: Path, as_json: bool) -> None:
     program, _ = compile_notebook(parsed, None)
     if as_json:
         rows = [
-            {"name": s.name, "module": s.module, "cells": list(s.cells), "reason": s.reason, "confidence": s.confidence}
+            {
+                "name": s.name,
+                "module": s.module,
+                "cells": list(s.cells),
+                "reason": s.reason,
+                "confidence": s.confidence,
+            }
             for s in program.steps
         ]
         click.echo(json.dumps({"steps": rows}, indent=2))
         return
     for step in program.steps:
-        click.echo(f"{step.module}.{step.name}  cells {', '.join(map(str, step.cells))}  {step.reason} ({step.confidence:.2f})")
+        click.echo(
+            f"{step.module}.{step.name}  cells {', '.join(map(str, step.cells))}  {step.reason} ({step.confidence:.2f})"
+        )
 
 
 @click.command()

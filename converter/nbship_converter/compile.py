@@ -48,7 +48,14 @@ def _homes(helpers: dict[str, Helper], steps: tuple[Step, ...]) -> dict[str, str
     order = list(dict.fromkeys(step.module for step in steps))
     homes: dict[str, str] = {}
     for module in order:
-        pending = [n for s in steps if s.module == module for st in s.statements for n in st.use.needs if n in helpers]
+        pending = [
+            n
+            for s in steps
+            if s.module == module
+            for st in s.statements
+            for n in st.use.needs
+            if n in helpers
+        ]
         while pending:
             name = pending.pop()
             if name not in homes:

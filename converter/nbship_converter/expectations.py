@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,9 @@ from __future__ import annotations
 '''
 
 
-def module_tests(program: Program, facts: Facts | None, package: str, verification: Verification | None) -> dict[str, str]:
+def module_tests(
+    program: Program, facts: Facts | None, package: str, verification: Verification | None
+) -> dict[str, str]:
     """Give one test file for each module that has steps, and one for the pipeline."""
     files: dict[str, str] = {}
     steady = _steady(program, verification)
@@ -29,7 +32,9 @@ def module_tests(program: Program, facts: Facts | None, package: str, verificati
         tests = [_test(step, program, summaries, steady) for step in steps]
         text = "\n\n".join(test for test in tests if test)
         if text:
-            files[f"tests/test_{module}.py"] = _HEAD.format(module=module, imports=_imports(text, package)) + text
+            files[f"tests/test_{module}.py"] = (
+                _HEAD.format(module=module, imports=_imports(text, package)) + text
+            )
     files["tests/test_pipeline.py"] = _pipeline(program, package)
     return files
 
@@ -65,6 +70,8 @@ def _assertions(name: str, summary: Mapping[str, Any]) -> list[str]:
         lines.append(_number(value, summary["number"]))
     if "shape" in summary:
         lines.append(f"assert {value}.shape == {tuple(summary['shape'])!r}")
+    if "mean" in summary:
+        lines.append(_number(f"float({value}.mean())", summary["mean"]))
     if "columns" in summary:
         lines.append(f"assert list({value}.columns) == {summary['columns']!r}")
     if "length" in summary:
@@ -77,9 +84,9 @@ def _number(value: str, number: float) -> str:
         return f"assert bool({value}) is {number}"
     if isinstance(number, int):
         return f"assert {value} == {number}"
-    if number != number:
+    if math.isnan(number):
         return f"assert {value} != {value}  # not a number, as in the notebook"
-    if number in (float("inf"), float("-inf")):
+    if math.isinf(number):
         return f'assert {value} == float("{number}")'
     return f"assert {value} == pytest.approx({float(f'{number:.10g}')!r}, rel=1e-6)"
 
@@ -104,7 +111,9 @@ def _pipeline(program: Program, package: str) -> str:
         "",
         "",
         "def test_every_result_is_there(results: Results) -> None:",
-        f"    assert set(vars(results)) == {_set(program)}" if program.results else "    assert vars(results) == {}",
+        f"    assert set(vars(results)) == {_set(program)}"
+        if program.results
+        else "    assert vars(results) == {}",
         "",
         "",
         "def _environment() -> dict[str, str]:",

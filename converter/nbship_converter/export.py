@@ -13,8 +13,9 @@ from typing import Any
 
 from nbship.errors import RunError
 from nbship_converter.compile import compile_notebook
+from nbship_converter.effects import outward
 from nbship_converter.findings import Finding
-from nbship_converter.ir import Facts, Program
+from nbship_converter.ir import Facts, Notebook, Program
 from nbship_converter.paths import data_name
 from nbship_converter.project import Project, project
 from nbship_converter.read import load, read
@@ -37,6 +38,7 @@ class Options:
     run: bool = True
     verify: bool = True
     data: bool = True
+    yes: bool = False
     timeout_s: int = CELL_TIMEOUT_S
     say: Callable[[str], None] = lambda _: None
 
@@ -97,7 +99,9 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         package=package_name(options.package or notebook.stem),
         content=content,
         data=_data(notebook.parent, run.facts) if run else {},
-        expected={name: fingerprint_of(run.values[name]) for name in program.results if name in run.values} if run else {},
+        expected={name: fingerprint_of(run.values[name]) for name in program.results if name in run.values}
+        if run
+        else {},
     )
     with stage(destination) as staged:
         verification, proof_findings = _prove(plan, run, parsed, notebook, staged / "proof", options)
@@ -109,7 +113,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         package=plan.package,
         path=destination.resolve(),
         program=program,
-        findings=tuple([*findings, *found, *proof_findings]),
+        findings=(*findings, *found, *proof_findings),
         verification=verification,
         files=tuple(files),
     )
@@ -127,10 +131,22 @@ def package_name(wanted: str) -> str:
     return f"{name}_pipeline" if taken else name
 
 
-_KNOWN = frozenset("pandas numpy sklearn scipy matplotlib seaborn torch tensorflow keras xgboost lightgbm statsmodels tests src nbship".split())
+_KNOWN = frozenset(
+    "pandas numpy sklearn scipy matplotlib seaborn torch tensorflow keras xgboost lightgbm statsmodels tests src nbship".split()
+)
 
 
-def _run(path: Path, parsed: Any, options: Options) -> Run:
+def _run(path: Path, parsed: Notebook, options: Options) -> Run:
+    outside = outward(parsed)
+    if outside and not options.yes:
+        cell, line, what = outside[0]
+        raise RunError(
+            f"the notebook writes to the world outside ({what}, and {len(outside) - 1} more)"
+            if len(outside) > 1
+            else f"the notebook writes to the world outside ({what})",
+            where=f"{path.name}, cell {cell}, line {line}",
+            help="Export with --yes if it may do that again, with --no-run, or tag the cell `skip`.",
+        )
     options.say(f"running {path.name} in a fresh kernel")
     total = sum(1 for cell in parsed.cells if cell.source.strip())
 
@@ -138,7 +154,9 @@ def _run(path: Path, parsed: Any, options: Options) -> Run:
         if done and done % 10 == 0:
             options.say(f"  {done} of {total} cells")
 
-    return clean_run(parsed, path.parent, python=options.python, timeout_s=options.timeout_s, progress=progress)
+    return clean_run(
+        parsed, path.parent, python=options.python, timeout_s=options.timeout_s, progress=progress
+    )
 
 
 def _data(folder: Path, facts: Facts) -> dict[str, Path]:
@@ -159,12 +177,14 @@ def _lay_out(plan: Project, folder: Path, *, copy_data: bool) -> None:
 
 
 def _prove(
-    plan: Project, run: Run | None, parsed: Any, notebook: Path, folder: Path, options: Options
+    plan: Project, run: Run | None, parsed: Notebook, notebook: Path, folder: Path, options: Options
 ) -> tuple[Verification, list[Finding]]:
     """Run the package and compare; a name that differs is volatile if the notebook itself does not repeat it."""
     wanted = dict.fromkeys([*plan.program.results, *_required(run)])
     if run is None or not options.verify:
-        return Verification(names=dict.fromkeys(wanted, "unchecked"), ran=False), [Finding(code="NB404", message="the package was not compared with the notebook")]
+        return Verification(names=dict.fromkeys(wanted, "unchecked"), ran=False), [
+            Finding(code="NB404", message="the package was not compared with the notebook")
+        ]
     options.say("running the package and comparing")
     _lay_out(plan, folder, copy_data=False)
     try:
@@ -175,7 +195,9 @@ def _prove(
                 (data / name).symlink_to(path.resolve())
             found = run_package(folder / "src", plan.package, python=options.python, data=data)
     except RunError as error:
-        return Verification(names=dict.fromkeys(wanted, "missing")), [Finding(code="NB406", message=f"{error.what} ({error.where})")]
+        return Verification(names=dict.fromkeys(wanted, "missing")), [
+            Finding(code="NB406", message=f"{error.what} ({error.where})")
+        ]
     verification = judge(wanted, run.values, found, run.facts.aliases)
     if "different" in verification.names.values():
         verification = _without_volatile(verification, run, parsed, notebook, options)
@@ -184,15 +206,23 @@ def _prove(
 
 def _required(run: Run | None) -> list[str]:
     """Models must be in Results whatever else is."""
-    return [name for name, kind in run.facts.kinds.items() if kind == "model" and not name.startswith("_")] if run else []
+    return (
+        [name for name, kind in run.facts.kinds.items() if kind == "model" and not name.startswith("_")]
+        if run
+        else []
+    )
 
 
-def _without_volatile(verification: Verification, run: Run, parsed: Any, notebook: Path, options: Options) -> Verification:
+def _without_volatile(
+    verification: Verification, run: Run, parsed: Notebook, notebook: Path, options: Options
+) -> Verification:
     options.say("a name differs: running the notebook once more to see whether it repeats itself")
     again = clean_run(parsed, notebook.parent, python=options.python, timeout_s=options.timeout_s)
     names = dict(verification.names)
     for name, outcome in verification.names.items():
-        if outcome == "different" and fingerprint_of(run.values[name]) != fingerprint_of(again.values.get(name, [])):
+        if outcome == "different" and fingerprint_of(run.values[name]) != fingerprint_of(
+            again.values.get(name, [])
+        ):
             names[name] = "volatile"
     return replace(verification, names=names)
 
@@ -202,7 +232,11 @@ def _told(verification: Verification) -> list[Finding]:
     for name, outcome in verification.names.items():
         reason = verification.reasons.get(name, "")
         if outcome == "volatile":
-            findings.append(Finding(code="NB403", message=f"`{name}` differs between two clean runs of the notebook itself"))
+            findings.append(
+                Finding(
+                    code="NB403", message=f"`{name}` differs between two clean runs of the notebook itself"
+                )
+            )
         elif outcome not in ("equal", "close"):
             findings.append(Finding(code="NB402", message=f"`{name}` is {outcome}: {reason}"))
     return findings

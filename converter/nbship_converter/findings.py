@@ -33,7 +33,10 @@ CODES: dict[str, tuple[Severity, str]] = {
     "NB406": ("error", "Run the package by hand: `python -m PACKAGE run`; the traceback names the line."),
     "NB407": ("warning", "Export with --yes if the notebook may do that again."),
     "NB408": ("warning", "Put a literal there and read it from the environment."),
-    "NB409": ("info", "Run `uv pip compile pyproject.toml --generate-hashes -o requirements.lock` where an index answers."),
+    "NB409": (
+        "info",
+        "Run `uv pip compile pyproject.toml --generate-hashes -o requirements.lock` where an index answers.",
+    ),
 }
 
 
@@ -61,5 +64,9 @@ class Finding:
         return {**asdict(self), "severity": self.severity, "help": self.help}
 
     def __str__(self) -> str:
-        where = "" if self.cell is None else f" cell {self.cell}" + ("" if self.line is None else f", line {self.line}")
+        where = (
+            ""
+            if self.cell is None
+            else f" cell {self.cell}" + ("" if self.line is None else f", line {self.line}")
+        )
         return f"{self.severity} {self.code}{where}: {self.message}"

@@ -9,7 +9,7 @@ changes and aliases are known; from syntax alone they are guessed.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nbship_converter.classify import is_setting
 from nbship_converter.findings import Finding
@@ -42,14 +42,33 @@ def flow_of(notebook: Notebook, facts: Facts | None) -> tuple[Flow, list[Finding
         for cell in notebook.cells
         if _computes(cell) and cell.index not in kept
     ]
-    cells = tuple(cell for cell in notebook.cells if cell.index in kept)
+    cells = tuple(cell for cell in _with_prose(notebook.cells) if cell.index in kept)
     findings += _undefined(notebook, cells)
     return Flow(kept=cells, results=results, variables=variables), findings
 
 
+def _with_prose(cells: tuple[Cell, ...]) -> list[Cell]:
+    """Hand the words above a cell that only imports or defines to the next one under the same heading."""
+    handed: list[Cell] = []
+    waiting = ("", "")
+    for cell in cells:
+        if not cell.prose and waiting[0] == cell.heading:
+            cell = replace(cell, prose=waiting[1])  # noqa: PLW2901  # the same cell with its words
+        waiting = ("", "") if _computes(cell) else (cell.heading, cell.prose)
+        handed.append(cell)
+    return handed
+
+
 def _variables(notebook: Notebook) -> frozenset[str]:
-    moved = {name for s in notebook.statements if s.mark in ("import", "function", "class", "constant") for name in s.use.binds}
-    stays = {name for s in notebook.statements if s.mark in ("code", "plot", "display") for name in s.use.binds}
+    moved = {
+        name
+        for s in notebook.statements
+        if s.mark in ("import", "function", "class", "constant")
+        for name in s.use.binds
+    }
+    stays = {
+        name for s in notebook.statements if s.mark in ("code", "plot", "display") for name in s.use.binds
+    }
     return frozenset(stays | (moved & stays))
 
 
@@ -59,7 +78,10 @@ def _computes(cell: Cell) -> bool:
 
 def _first_line(cell: Cell) -> str:
     statement = next(s for s in cell.statements if s.mark in ("code", "plot", "display"))
-    line = next((line for line in statement.code.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
+    line = next(
+        (line for line in statement.code.splitlines() if line.strip() and not line.lstrip().startswith("#")),
+        "",
+    )
     return f"`{line.strip()[:60]}`"
 
 
@@ -71,7 +93,9 @@ class _Slice:
         self.facts = facts
         self.variables = variables
         self.deferred = {
-            s.use.binds[-1]: s.use.needs for s in notebook.statements if s.mark in ("function", "class") and s.use.binds
+            s.use.binds[-1]: s.use.needs
+            for s in notebook.statements
+            if s.mark in ("function", "class") and s.use.binds
         }
         self.reads = {cell.index: self._reads(cell) for cell in self.cells}
         self.binds = {cell.index: {n for s in _code(cell) for n in s.use.binds} for cell in self.cells}
@@ -103,7 +127,9 @@ class _Slice:
         killed: set[str] = set()
         for statement in _code(cell):
             tree = ast.parse(statement.code).body[0]
-            if isinstance(tree, (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef, ast.For, ast.With)):
+            if isinstance(
+                tree, (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef, ast.For, ast.With)
+            ):
                 killed |= set(statement.use.binds) - statement.use.needs
         return killed - self.reads[cell.index]
 
@@ -125,7 +151,9 @@ class _Slice:
         fact = self.facts.cells.get(cell.index) if self.facts else None
         if fact is not None and fact.writes:
             return True
-        return any(self._is_required(name, cell) for name in self.binds[cell.index] | self.changes[cell.index])
+        return any(
+            self._is_required(name, cell) for name in self.binds[cell.index] | self.changes[cell.index]
+        )
 
     def _is_required(self, name: str, cell: Cell) -> bool:
         """Models and computed numbers must be in Results, as the notebook's end has them."""
@@ -135,7 +163,9 @@ class _Slice:
         return kind == "model" or (kind == "number" and any(_computed(name, s) for s in _code(cell)))
 
     def _last_touch(self, name: str) -> int:
-        touching = [i.index for i in self.cells if name in self.binds[i.index] or name in self.changes[i.index]]
+        touching = [
+            i.index for i in self.cells if name in self.binds[i.index] or name in self.changes[i.index]
+        ]
         return touching[-1] if touching else -1
 
     def _close(self, roots: set[int]) -> set[int]:
@@ -168,12 +198,18 @@ class _Slice:
     def results(self, kept: set[int]) -> dict[str, str]:
         """Give the names of Results with their kinds, in the order in which the notebook first binds them."""
         names = dict.fromkeys(n for cell in self.cells for s in _code(cell) for n in s.use.binds)
-        deleted = {name for cell in self.cells if cell.index in kept for s in _code(cell) for name in s.use.deletes}
+        deleted = {
+            name for cell in self.cells if cell.index in kept for s in _code(cell) for name in s.use.deletes
+        }
         found: dict[str, str] = {}
         for name in names:
-            touching = [c.index for c in self.cells if name in self.binds[c.index] or name in self.changes[c.index]]
+            touching = [
+                c.index for c in self.cells if name in self.binds[c.index] or name in self.changes[c.index]
+            ]
             binding = [c.index for c in self.cells if name in self.binds[c.index]]
-            whole = set(touching) <= kept or (set(touching[touching.index(binding[-1]) :]) <= kept and binding[-1] in kept)
+            whole = set(touching) <= kept or (
+                set(touching[touching.index(binding[-1]) :]) <= kept and binding[-1] in kept
+            )
             kind = self.facts.kinds.get(name) if self.facts else ("value" if name not in deleted else None)
             if whole and kind and kind not in _LEFT_OUT_KINDS and not name.startswith("_"):
                 found[name] = kind
@@ -185,7 +221,7 @@ def _code(cell: Cell) -> list[Statement]:
 
 
 def _computed(name: str, statement: Statement) -> bool:
-    return name in statement.use.binds and bool(statement.use.calls) or name in statement.use.mutates
+    return (name in statement.use.binds and bool(statement.use.calls)) or name in statement.use.mutates
 
 
 def _guess_kind(name: str, cell: Cell) -> str:
@@ -193,20 +229,31 @@ def _guess_kind(name: str, cell: Cell) -> str:
     for statement in _code(cell):
         if f"{name}.fit" in statement.use.calls:
             return "model"
-        if name in statement.use.binds and any(call.endswith(("score", "error", "loss")) for call in statement.use.calls):
+        if name in statement.use.binds and any(
+            call.endswith(("score", "error", "loss")) for call in statement.use.calls
+        ):
             return "number"
     return "value"
 
 
 def _undefined(notebook: Notebook, kept: tuple[Cell, ...]) -> list[Finding]:
     """Names that no cell defines before they are read."""
-    moved = {n for s in notebook.statements if s.mark in ("import", "function", "class", "constant") for n in s.use.binds}
+    moved = {
+        n
+        for s in notebook.statements
+        if s.mark in ("import", "function", "class", "constant")
+        for n in s.use.binds
+    }
     known = set(moved | BUILTINS | _GIVEN)
     findings = []
     for cell in kept:
         for statement in cell.statements:
             for name in sorted(statement.use.reads - known):
-                findings.append(Finding(code="NB202", message=f"`{name}` is not defined", cell=cell.index, line=statement.line))
+                findings.append(
+                    Finding(
+                        code="NB202", message=f"`{name}` is not defined", cell=cell.index, line=statement.line
+                    )
+                )
                 known.add(name)
             known |= set(statement.use.binds)
     return findings

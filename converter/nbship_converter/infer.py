@@ -75,14 +75,22 @@ class Annotator:
 
     # functions of the user's
 
-    def annotate(self, function: cst.FunctionDef, signature: Signature | None, *, method: bool = False) -> cst.FunctionDef:
+    def annotate(
+        self, function: cst.FunctionDef, signature: Signature | None, *, method: bool = False
+    ) -> cst.FunctionDef:
         """Give the function with every parameter and the result annotated; what is there stays."""
         seen = signature.parameters if signature else {}
         parameters = function.params
         changed = parameters.with_changes(
-            params=[self._parameter(p, seen, first=method and place == 0) for place, p in enumerate(parameters.params)],
+            params=[
+                self._parameter(p, seen, first=method and place == 0)
+                for place, p in enumerate(parameters.params)
+            ],
             kwonly_params=[self._parameter(p, seen) for p in parameters.kwonly_params],
-            posonly_params=[self._parameter(p, seen, first=method and place == 0) for place, p in enumerate(parameters.posonly_params)],
+            posonly_params=[
+                self._parameter(p, seen, first=method and place == 0)
+                for place, p in enumerate(parameters.posonly_params)
+            ],
             star_arg=self._star(parameters.star_arg),
             star_kwarg=self._star(parameters.star_kwarg),
         )

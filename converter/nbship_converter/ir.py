@@ -1,7 +1,7 @@
 """What passes from one part of the compiler to the next; every record is frozen.
 
-    .ipynb -read-> Notebook -uses-> Notebook with Uses -flow-> Flow -steps-> [Step] -infer-> [Step, typed]
-           -emit-> {path: module} -project-> {path: bytes} -write-> repository
+.ipynb -read-> Notebook -uses-> Notebook with Uses -flow-> Flow -steps-> [Step] -infer-> [Step, typed]
+-emit-> {path: module} -project-> {path: bytes} -write-> repository
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +18,23 @@ __all__ = ["Mirror", "mirror_of"]
 MOST_COPIED = 32 * 1024**2
 #: Bytes copied in all; what comes after is linked.
 MOST_COPIED_IN_ALL = 1024**3
-_SKIPPED = {".git", ".hg", ".svn", ".venv", "venv", "env", "node_modules", "__pycache__", ".ipynb_checkpoints", ".tox", ".mypy_cache", ".ruff_cache", ".pytest_cache", "mlruns", ".nbship-demo"}
+_SKIPPED = {
+    ".git",
+    ".hg",
+    ".svn",
+    ".venv",
+    "venv",
+    "env",
+    "node_modules",
+    "__pycache__",
+    ".ipynb_checkpoints",
+    ".tox",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    "mlruns",
+    ".nbship-demo",
+}
 
 
 class Mirror:
@@ -33,7 +49,11 @@ class Mirror:
     def fill(self) -> None:
         """Bring the tree over."""
         for here, folders, files in os.walk(self.root):
-            folders[:] = [name for name in folders if name not in _SKIPPED and not (Path(here) / name / "pyvenv.cfg").exists()]
+            folders[:] = [
+                name
+                for name in folders
+                if name not in _SKIPPED and not (Path(here) / name / "pyvenv.cfg").exists()
+            ]
             there = self.scratch / Path(here).relative_to(self.root)
             there.mkdir(parents=True, exist_ok=True)
             for name in files:
@@ -59,7 +79,7 @@ class Mirror:
 
 
 @contextmanager
-def mirror_of(folder: Path) -> Iterator[Mirror]:
+def mirror_of(folder: Path) -> Generator[Mirror]:
     """Give a mirror of the folder that is deleted afterwards."""
     folder = folder.resolve()
     with TemporaryDirectory(prefix="nbship-", ignore_cleanup_errors=True) as scratch:

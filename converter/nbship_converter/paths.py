@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 from nbship_converter.ir import Notebook
 
@@ -14,7 +15,7 @@ __all__ = ["data_name", "output_paths", "read_paths"]
 def read_paths(notebook: Notebook, reads: Iterable[str]) -> dict[str, str]:
     """Map each literal that names a file or folder that was read to its name below the data folder."""
     files = set(reads)
-    folders = {os.path.dirname(path) for path in files} - {"", "."}
+    folders = {PurePosixPath(path).parent.as_posix() for path in files} - {"", "."}
     found: dict[str, str] = {}
     for text in _literals(notebook):
         path = _normal(text)

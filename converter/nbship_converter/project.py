@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import libcst as cst
 import tomlkit
 
 from nbship_converter.document import readme
-from nbship_converter.emit import config_fields, emit
+from nbship_converter.emit import config_module, emit
 from nbship_converter.expectations import module_tests
-from nbship_converter.infer import Annotator
 from nbship_converter.ir import Facts, Program
 from nbship_converter.verify import Verification
 
@@ -50,7 +48,9 @@ def project(plan: Project) -> dict[str, bytes]:
     source = f"src/{plan.package}"
     modules = emit(plan.program, plan.package)
     files |= {f"{source}/{name}": text for name, text in modules.items()}
-    files[f"{source}/config.py"] = _config(files[f"{source}/config.py"], plan)
+    files[f"{source}/config.py"] = config_module(
+        files[f"{source}/config.py"], plan.program.constants, plan.package
+    )
     if not any(step.plots for step in plan.program.steps):
         del files[f"{source}/figures.py"], files["tests/test_figures.py"]
     files["tests/test_pipeline.py"] = ""
@@ -79,39 +79,6 @@ def _renamed(text: str, package: str) -> str:
     return text.replace(_TEMPLATE_PACKAGE.replace("_", "-"), package.replace("_", "-"))
 
 
-def _config(text: str, plan: Project) -> str:
-    """Put the notebook's constants in front of Config's own fields."""
-    annotator = Annotator(package=plan.package, module="config", homes={})
-    used = plan.program.constants
-    fields = config_fields(used, annotator)
-    if not fields:
-        return text
-    module = cst.parse_module(text)
-    changed = module.visit(_WithFields(fields))
-    imports = [cst.parse_statement(line) for line in sorted(annotator.imports)]
-    body = list(changed.body)
-    place = next(i for i, node in enumerate(body) if "from __future__" in changed.code_for_node(node)) + 1
-    return changed.with_changes(body=[*body[:place], *imports, *body[place:]]).code
-
-
-class _WithFields(cst.CSTTransformer):
-    def __init__(self, fields: list[cst.BaseStatement]) -> None:
-        super().__init__()
-        self.fields = fields
-
-    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
-        if updated_node.name.value != "Config":
-            return updated_node
-        docstring, first, *rest = updated_node.body.body
-        blank = [cst.EmptyLine(indent=False)]
-        opening = self.fields[0]
-        assert isinstance(opening, cst.SimpleStatementLine)
-        assert isinstance(first, cst.SimpleStatementLine)
-        opening = opening.with_changes(leading_lines=[*blank, *opening.leading_lines])
-        body = [docstring, opening, *self.fields[1:], first, *rest]
-        return updated_node.with_changes(body=updated_node.body.with_changes(body=body))
-
-
 def _pyproject(text: str, plan: Project, modules: Mapping[str, str]) -> str:
     document: Any = tomlkit.parse(text)
     facts = plan.facts
@@ -122,13 +89,16 @@ def _pyproject(text: str, plan: Project, modules: Mapping[str, str]) -> str:
     array = tomlkit.array()
     array.extend(pins)
     document["project"]["dependencies"] = array.multiline(multiline=len(pins) > 1)
-    untyped = sorted(_imported(modules) & facts.untyped) if facts else sorted(_third_party(modules, plan.package))
+    untyped = (
+        sorted(_imported(modules) & facts.untyped) if facts else sorted(_third_party(modules, plan.package))
+    )
     if untyped:
         override = tomlkit.table()
         override.add("module", [f"{name}{tail}" for name in untyped for tail in ("", ".*")])
         override.add("follow_imports", "skip")
         override["follow_imports"].comment("not typed: the same with and without stub packages")
-        override.add("ignore_missing_imports", True)  # noqa: FBT003  # a TOML value
+        override.add("ignore_missing_imports", True)
+        override.add(tomlkit.nl())
         overrides = tomlkit.aot()
         overrides.append(override)
         document["tool"]["mypy"].add("overrides", overrides)
@@ -172,7 +142,12 @@ def _expected(plan: Project) -> dict[str, Any]:
     return {
         "schema": 1,
         "notebook": plan.program.notebook.id,
-        "cells": {cell.id: step.name for step in plan.program.steps for cell in plan.program.notebook.cells if cell.index in step.cells},
+        "cells": {
+            cell.id: step.name
+            for step in plan.program.steps
+            for cell in plan.program.notebook.cells
+            if cell.index in step.cells
+        },
         "names": {
             name: {"fingerprint": plan.expected.get(name), "outcome": outcomes.get(name, "unchecked")}
             for name in sorted({*plan.program.results, *outcomes})

@@ -15,6 +15,7 @@ from typing import Any
 
 import libcst as cst
 from IPython.core.inputtransformer2 import TransformerManager
+from libcst.metadata import MetadataWrapper, PositionProvider
 
 from nbship.errors import InputError
 from nbship_converter.findings import Finding
@@ -43,9 +44,17 @@ def load(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, UnicodeDecodeError) as error:
-        raise InputError("this is not a notebook (no JSON)", where=str(path), help="Give an .ipynb file or a py:percent script.") from error
+        raise InputError(
+            "this is not a notebook (no JSON)",
+            where=str(path),
+            help="Give an .ipynb file or a py:percent script.",
+        ) from error
     if not isinstance(content, dict) or "nbformat" not in content:
-        raise InputError("this is not a notebook (no nbformat)", where=str(path), help="Give an .ipynb file or a py:percent script.")
+        raise InputError(
+            "this is not a notebook (no nbformat)",
+            where=str(path),
+            help="Give an .ipynb file or a py:percent script.",
+        )
     if content["nbformat"] != 4:  # noqa: PLR2004  # the format that Jupyter writes since 2015
         raise InputError(
             f"the notebook is in format {content['nbformat']}, not 4",
@@ -58,7 +67,11 @@ def load(path: Path) -> dict[str, Any]:
 
 def _check_language(content: dict[str, Any], path: Path) -> None:
     metadata = content.get("metadata", {})
-    language = metadata.get("language_info", {}).get("name") or metadata.get("kernelspec", {}).get("language") or "python"
+    language = (
+        metadata.get("language_info", {}).get("name")
+        or metadata.get("kernelspec", {}).get("language")
+        or "python"
+    )
     if str(language).lower() not in ("python", "python3", "ipython"):
         raise InputError(
             f"the notebook's language is {language}, not Python",
@@ -72,14 +85,27 @@ def _script(path: Path) -> dict[str, Any]:
     cells: list[dict[str, Any]] = []
     text = path.read_text(encoding="utf-8")
     if not re.search(r"^# %%", text, re.MULTILINE):
-        raise InputError("the script has no cells (`# %%`)", where=str(path), help="Mark the cells with `# %%` lines.")
+        raise InputError(
+            "the script has no cells (`# %%`)", where=str(path), help="Mark the cells with `# %%` lines."
+        )
     for place, part in enumerate(re.split(r"^# %%", text, flags=re.MULTILINE)[1:]):
         header, _, body = part.partition("\n")
         markdown = "[markdown]" in header or "[md]" in header
         tags = re.findall(r'"([^"]+)"', (re.search(r"tags=\[([^\]]*)\]", header) or [""])[0])
-        source = re.sub(r"^# ?", "", body, flags=re.MULTILINE) if markdown else re.sub(r"^# ([%!])", r"\1", body, flags=re.MULTILINE)
+        source = (
+            re.sub(r"^# ?", "", body, flags=re.MULTILINE)
+            if markdown
+            else re.sub(r"^# ([%!])", r"\1", body, flags=re.MULTILINE)
+        )
         kind = "markdown" if markdown else "code"
-        cells.append({"cell_type": kind, "id": f"cell-{place}", "source": source.strip("\n"), "metadata": {"tags": tags}})
+        cells.append(
+            {
+                "cell_type": kind,
+                "id": f"cell-{place}",
+                "source": source.strip("\n"),
+                "metadata": {"tags": tags},
+            }
+        )
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
 
 
@@ -99,7 +125,9 @@ def read(content: dict[str, Any], name: str) -> tuple[Notebook, list[Finding]]:
             cells.append(cell)
             prose.used()
     if not any(cell.statements for cell in cells):
-        raise InputError("the notebook has no Python code to export", where=name, help="Write some cells first.")
+        raise InputError(
+            "the notebook has no Python code to export", where=name, help="Write some cells first."
+        )
     metadata = content.get("metadata", {}).get("nbship", {})
     notebook = Notebook(
         name=name,
@@ -174,7 +202,12 @@ def _statements(index: int, source: str) -> tuple[tuple[Statement, ...], list[Fi
         ast.parse(code)
     except (cst.ParserSyntaxError, SyntaxError) as error:
         line = getattr(error, "raw_line", None) or getattr(error, "lineno", None)
-        return (), [*findings, Finding(code="NB101", message="the cell is not valid Python and was left out", cell=index, line=line)]
+        return (), [
+            *findings,
+            Finding(
+                code="NB101", message="the cell is not valid Python and was left out", cell=index, line=line
+            ),
+        ]
     kept: list[Statement] = []
     for node, line in _with_lines(module):
         for single in _split(node):
@@ -190,33 +223,47 @@ def _python(index: int, source: str) -> tuple[str, list[Finding]]:
     """Let IPython turn magics into calls; cell magics are opened or left out."""
     body = source.lstrip("\n")
     if not body.lstrip().startswith("%%"):
-        return TransformerManager().transform_cell(source), []
+        make_transformer: Any = TransformerManager
+        return make_transformer().transform_cell(source), []
     first, _, rest = body.lstrip().partition("\n")
     magic = first[2:].split()[0] if len(first) > 2 else ""  # noqa: PLR2004  # the two percent signs
     if magic in ("time", "capture", "prun"):
         code, findings = _python(index, rest)
         return code, [*findings, Finding(code="NB102", message=f"left out `{first}`", cell=index, line=1)]
     if magic == "timeit":
-        return "", [Finding(code="NB102", message="left out a `%%timeit` cell: it binds nothing", cell=index, line=1)]
-    return "", [Finding(code="NB105", message=f"left out a cell of another language (`{first}`)", cell=index, line=1)]
+        return "", [
+            Finding(code="NB102", message="left out a `%%timeit` cell: it binds nothing", cell=index, line=1)
+        ]
+    return "", [
+        Finding(code="NB105", message=f"left out a cell of another language (`{first}`)", cell=index, line=1)
+    ]
 
 
 def _with_lines(module: cst.Module) -> Iterator[tuple[Any, int]]:
-    positions = cst.metadata.MetadataWrapper(module, unsafe_skip_copy=True).resolve(cst.metadata.PositionProvider)
-    for node in module.body:
-        yield node, positions[node].start.line
+    """Give every statement with its line; comments above the first one are its own."""
+    positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+    for place, node in enumerate(module.body):
+        line = positions[node].start.line
+        if place == 0 and any(above.comment is not None for above in module.header):
+            yield node.with_changes(leading_lines=[*module.header, *node.leading_lines]), line
+        else:
+            yield node, line
 
 
 def _split(node: Any) -> Iterator[Any]:
     """Give every ``a; b`` its own lines."""
     if not isinstance(node, cst.SimpleStatementLine) or len(node.body) == 1:
-        yield node if not isinstance(node, cst.SimpleStatementLine) else _without_semicolon(node, node.body[0])
+        yield (
+            node if not isinstance(node, cst.SimpleStatementLine) else _without_semicolon(node, node.body[0])
+        )
         return
     for place, small in enumerate(node.body):
         yield _without_semicolon(node if place == 0 else node.with_changes(leading_lines=()), small)
 
 
-def _without_semicolon(line: cst.SimpleStatementLine, small: cst.BaseSmallStatement) -> cst.SimpleStatementLine:
+def _without_semicolon(
+    line: cst.SimpleStatementLine, small: cst.BaseSmallStatement
+) -> cst.SimpleStatementLine:
     return line.with_changes(body=[small.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)])
 
 
@@ -235,7 +282,9 @@ def _translate(index: int, line: int, node: Any) -> _Outcome:
     if call is None:
         if not isinstance(node, cst.SimpleStatementLine):
             return _inside(index, line, node)
-        return _Outcome((), (Finding(code="NB103", message=f"left out `{text.strip()}`", cell=index, line=line),))
+        return _Outcome(
+            (), (Finding(code="NB103", message=f"left out `{text.strip()}`", cell=index, line=line),)
+        )
     method, name, argument = call
     if method == "run_line_magic" and name == "time" and argument:
         return _Outcome(tuple(cst.parse_module(argument + "\n").body))
@@ -248,11 +297,15 @@ def _translate(index: int, line: int, node: Any) -> _Outcome:
 def _inside(index: int, line: int, node: Any) -> _Outcome:
     """Take the magic lines out of a compound statement."""
     changed = node.visit(_MagicLines())
-    return _Outcome((changed,), (Finding(code="NB103", message="left out magics inside a block", cell=index, line=line),))
+    return _Outcome(
+        (changed,), (Finding(code="NB103", message="left out magics inside a block", cell=index, line=line),)
+    )
 
 
 class _MagicLines(cst.CSTTransformer):
-    def leave_SimpleStatementLine(self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine) -> Any:
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> Any:
         if "get_ipython()" in cst.Module(body=[original_node]).code:
             return updated_node.with_changes(body=[cst.Pass()])
         return updated_node

@@ -19,7 +19,9 @@ def reverify(directory: Path) -> Verification:
     Raises InputError if the folder was not exported by nbship, RunError if the package does not run.
     """
     expected = _expected(directory)
-    package = tomllib.loads((directory / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["nbship"]["package"]
+    package = tomllib.loads((directory / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["nbship"][
+        "package"
+    ]
     found = run_package((directory / "src").resolve(), package)
     names: dict[str, NameOutcome] = {}
     for name, entry in expected["names"].items():
@@ -30,13 +32,19 @@ def reverify(directory: Path) -> Verification:
         elif entry["fingerprint"] is None:
             names[name] = "unchecked"
         else:
-            names[name] = "equal" if fingerprint_of(found.values[name]) == entry["fingerprint"] else "different"
+            names[name] = (
+                "equal" if fingerprint_of(found.values[name]) == entry["fingerprint"] else "different"
+            )
     return Verification(names=names)
 
 
 def _expected(directory: Path) -> dict[str, Any]:
     path = directory / ".nbship" / "expected.json"
     if not path.is_file():
-        raise InputError("this is not a repository that nbship exported", where=str(directory), help="Give the folder that `nbship export --to` wrote.")
+        raise InputError(
+            "this is not a repository that nbship exported",
+            where=str(directory),
+            help="Give the folder that `nbship export --to` wrote.",
+        )
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found

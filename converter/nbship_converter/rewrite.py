@@ -75,7 +75,9 @@ class _Rewriter(cst.CSTTransformer):
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         func = original_node.func
-        if not (isinstance(func, cst.Name) and id(func) in self.reads and func.value in self.rewriting.extras):
+        if not (
+            isinstance(func, cst.Name) and id(func) in self.reads and func.value in self.rewriting.extras
+        ):
             return updated_node
         extra = [_keyword(name, value) for name, value in self._extras(func.value).items()]
         return updated_node.with_changes(args=[*_with_comma(updated_node.args, extra), *extra])
@@ -87,7 +89,7 @@ class _Rewriter(cst.CSTTransformer):
         return extras
 
     def _needs(self, expression: str) -> None:
-        root = expression.split(".")[0]
+        root = expression.split(".", maxsplit=1)[0]
         if root == self.rewriting.config:
             self.rewriting.used_config = True
 
@@ -107,35 +109,52 @@ class _Rewriter(cst.CSTTransformer):
             return cst.Call(func=cst.Name("partial"), args=[cst.Arg(updated_node), *words])
         return updated_node
 
-    def leave_SimpleString(self, original_node: cst.SimpleString, updated_node: cst.SimpleString) -> cst.BaseExpression:
+    def leave_SimpleString(
+        self, original_node: cst.SimpleString, updated_node: cst.SimpleString
+    ) -> cst.BaseExpression:
         text = _text(original_node)
         for known, method in ((self.rewriting.outputs, "output"), (self.rewriting.paths, "data")):
-            if text in known:
+            if text is not None and text in known:
                 self.rewriting.used_config = True
                 return cst.parse_expression(f"str({self.rewriting.config}.{method}({known[text]!r}))")
         return updated_node
 
-    def leave_SimpleStatementLine(self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine) -> Any:
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> Any:
         code = cst.Module(body=[original_node.with_changes(leading_lines=())]).code.strip().rstrip(";")
         if code in ("plt.show()", "pyplot.show()"):
             return updated_node.with_changes(body=[cst.Pass()])
         return updated_node
 
-    def leave_IndentedBlock(self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock) -> cst.IndentedBlock:
+    def leave_IndentedBlock(
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
         """Drop the ``pass`` that replaced a call of ``show`` where something else stands in the block."""
         kept = [line for line in updated_node.body if not _is_pass(line)]
-        return updated_node.with_changes(body=kept) if kept and len(kept) < len(updated_node.body) else updated_node
+        return (
+            updated_node.with_changes(body=kept)
+            if kept and len(kept) < len(updated_node.body)
+            else updated_node
+        )
 
 
 def _is_pass(line: cst.BaseStatement) -> bool:
-    return isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1 and isinstance(line.body[0], cst.Pass) and not line.leading_lines
+    return (
+        isinstance(line, cst.SimpleStatementLine)
+        and len(line.body) == 1
+        and isinstance(line.body[0], cst.Pass)
+        and not line.leading_lines
+    )
 
 
 def _keyword(name: str, value: str) -> cst.Arg:
     return cst.Arg(
         keyword=cst.Name(name),
         value=cst.parse_expression(value),
-        equal=cst.AssignEqual(whitespace_before=cst.SimpleWhitespace(""), whitespace_after=cst.SimpleWhitespace("")),
+        equal=cst.AssignEqual(
+            whitespace_before=cst.SimpleWhitespace(""), whitespace_after=cst.SimpleWhitespace("")
+        ),
     )
 
 

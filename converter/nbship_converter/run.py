@@ -9,11 +9,12 @@ import json
 import os
 import pickle
 import re
+import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,12 @@ def clean_run(
 
 
 def _execute(
-    notebook: Notebook, mirror: Mirror, witness: Path, python: str, timeout_s: int, progress: Callable[[int, int], None] | None
+    notebook: Notebook,
+    mirror: Mirror,
+    witness: Path,
+    python: str,
+    timeout_s: int,
+    progress: Callable[[int, int], None] | None,
 ) -> list[int]:
     """Run every cell and give the indices of those that ran, in order."""
     import nbformat
@@ -69,25 +75,43 @@ def _execute(
         cells=[nbformat.v4.new_code_cell(cell.source, metadata={"tags": list(cell.tags)}) for cell in cells]
         + [nbformat.v4.new_code_cell(_FINISH)]
     )
-    with _kernel(python) as manager:
-        client = NotebookClient(content, km=manager, timeout=timeout_s, resources={"metadata": {"path": str(mirror.folder)}})
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with client.setup_kernel(env=_environment(witness), cwd=str(mirror.folder)):
-                for place, cell in enumerate(content.cells):
-                    if progress is not None:
-                        progress(place, len(cells))
-                    try:
-                        client.execute_cell(cell, place)
-                    except CellExecutionError as error:
-                        raise _failed(notebook.name, cells[place].index, error) from error
-                    except CellTimeoutError as error:
-                        what = f"cell {cells[place].index} ran longer than {timeout_s} s"
-                        raise RunError(what, where=notebook.name, help="Raise --timeout, or tag the cell `skip`.") from error
-                    except DeadKernelError as error:
-                        what = f"the kernel died in cell {cells[min(place, len(cells) - 1)].index}"
-                        raise RunError(what, where=notebook.name, help="It may have run out of memory; run the notebook in Jupyter and look.") from error
+    with _kernel(python) as manager, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nbclient's own, on event loops
+        client = NotebookClient(
+            content, km=manager, timeout=timeout_s, resources={"metadata": {"path": str(mirror.folder)}}
+        )
+        with _started(client, python, env=_environment(witness), cwd=str(mirror.folder)):
+            for place, cell in enumerate(content.cells):
+                if progress is not None:
+                    progress(place, len(cells))
+                index = cells[min(place, len(cells) - 1)].index
+                try:
+                    client.execute_cell(cell, place)
+                except CellExecutionError as error:
+                    raise _failed(notebook.name, index, error) from error
+                except CellTimeoutError as error:
+                    what = f"cell {index} ran longer than {timeout_s} s"
+                    raise RunError(
+                        what, where=notebook.name, help="Raise --timeout, or tag the cell `skip`."
+                    ) from error
+                except DeadKernelError as error:
+                    what = f"the kernel died in cell {index}"
+                    remedy = "It may have run out of memory; run the notebook in Jupyter and look."
+                    raise RunError(what, where=notebook.name, help=remedy) from error
     return [cell.index for cell in cells]
+
+
+@contextmanager
+def _started(client: Any, python: str, **options: Any) -> Generator[None]:
+    """Start the kernel with its own talk silenced; say what is missing where it does not start."""
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(client.setup_kernel(**options, **silent))
+        except (RuntimeError, OSError) as error:
+            remedy = f"Install what a kernel needs there: {python} -m pip install 'nbship[magics]' ipykernel"
+            raise RunError("no kernel starts in this interpreter", where=python, help=remedy) from error
+        yield
 
 
 def _failed(name: str, index: int, error: Any) -> RunError:
@@ -112,24 +136,34 @@ def _environment(witness: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _kernel(python: str) -> Iterator[Any]:
+def _kernel(python: str) -> Generator[Any]:
     """Give a manager of a kernel in the wanted interpreter, whatever kernel the notebook names."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
     spec = KernelSpec(
-        argv=[python, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "--ext=nbship_magics.witness", "-f", "{connection_file}"],
+        argv=[
+            python,
+            "-Xfrozen_modules=off",
+            "-m",
+            "ipykernel_launcher",
+            "--ext=nbship_magics.witness",
+            "-f",
+            "{connection_file}",
+        ],
         display_name="nbship",
         language="python",
     )
     manager = AsyncKernelManager(kernel_name="python3")
-    manager._kernel_spec = spec  # noqa: SLF001  # the manager has no other way to take a spec that is not installed
+    manager._kernel_spec = spec  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # there is no other way to hand over a spec that is not installed
     yield manager
 
 
 def _facts(witness: Path, executed: list[int], mirror: Mirror) -> Facts:
     lines = (witness / "cells.jsonl").read_text(encoding="utf-8").splitlines()
-    cells = {index: _cell_facts(json.loads(line), mirror) for index, line in zip(executed, lines, strict=False)}
+    cells = {
+        index: _cell_facts(json.loads(line), mirror) for index, line in zip(executed, lines, strict=False)
+    }
     end = json.loads((witness / "end.json").read_text(encoding="utf-8"))
     written: set[str] = set()
     reads: dict[str, None] = {}

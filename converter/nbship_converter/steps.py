@@ -30,7 +30,9 @@ _SIGNS: tuple[tuple[str, re.Pattern[str], float], ...] = (
     ("data", re.compile(r"(^|\.)(read_\w+|load_\w+|fetch_\w+|loadtxt|genfromtxt|make_\w+|load|open|glob)$"), 0.85),
     ("features", re.compile(r"(train_test_split|Scaler|Encoder|Imputer|Vectorizer|Transformer|PCA)$|\.(fit_transform|transform|get_dummies|fillna|dropna|replace|map|apply|merge|astype|drop|rename|cut|qcut)$"), 0.75),
 )  # fmt: skip
-_STOP_WORDS = frozenset("the a an of to and for in on with our is are how what do we it let s your my this that by from using".split())
+_STOP_WORDS = frozenset(
+    "the a an of to and for in on with our is are how what do we it let s your my this that by from using".split()
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,9 @@ class _Group:
     confidence: float
 
 
-def steps_of(flow: Flow, helpers: dict[str, Helper], facts: Facts | None) -> tuple[tuple[Step, ...], list[Finding]]:
+def steps_of(
+    flow: Flow, helpers: dict[str, Helper], facts: Facts | None
+) -> tuple[tuple[Step, ...], list[Finding]]:
     """Group the kept cells into steps and tell what each takes and gives."""
     groups, findings = _grouped(flow, facts)
     steps = [_step(group) for group in groups]
@@ -79,7 +83,9 @@ def _grouped(flow: Flow, facts: Facts | None) -> tuple[list[_Group], list[Findin
         if home is not None:
             groups[home] = replace(groups[home], cells=(*groups[home].cells, *waiting, cell))
         else:
-            if cell.step_tag and any(other.name == group.name and other.module == group.module for other in groups):
+            if cell.step_tag and any(
+                other.name == group.name and other.module == group.module for other in groups
+            ):
                 findings.append(_separated(cell, group, groups))
                 group = replace(group, name=_slug(cell.heading) or group.name)
             name = _unique(group.name, group, taken, cell)
@@ -99,7 +105,9 @@ def _only_sets(cell: Cell) -> bool:
 def _group_for(cell: Cell, groups: list[_Group]) -> _Group:
     if cell.step_tag:
         module, _, name = cell.step_tag.rpartition(".")
-        proposed = module or (name if name in MODULES else propose(cell)[0] or (groups[-1].module if groups else "data"))
+        proposed = module or (
+            name if name in MODULES else propose(cell)[0] or (groups[-1].module if groups else "data")
+        )
         return _group(_safe(proposed), _safe(name), cell, "tagged", 1.0)
     if _only_sets(cell):
         return _group(SETTINGS, "configure", cell, "sets global state", 0.9)
@@ -109,7 +117,9 @@ def _group_for(cell: Cell, groups: list[_Group]) -> _Group:
 
 
 def _group(module: str, name: str, cell: Cell, reason: str, confidence: float) -> _Group:
-    return _Group(module=module, name=name, title=cell.heading, cells=(cell,), reason=reason, confidence=confidence)
+    return _Group(
+        module=module, name=name, title=cell.heading, cells=(cell,), reason=reason, confidence=confidence
+    )
 
 
 def _joins(group: _Group, cell: Cell, groups: list[_Group], facts: Facts | None) -> int | None:
@@ -137,7 +147,13 @@ def _independent(cell: Cell, other: Cell, facts: Facts | None) -> bool:
         return False
     if facts is not None:
         one, two = facts.cells.get(cell.index), facts.cells.get(other.index)
-        return not (one and two and ((one.random and two.random) or (one.writes and two.writes) or set(one.writes) & set(two.reads)))
+        return not (
+            one
+            and two
+            and (
+                (one.random and two.random) or (one.writes and two.writes) or set(one.writes) & set(two.reads)
+            )
+        )
     return not any(is_setting(s) for s in (*cell.statements, *other.statements))
 
 
@@ -151,14 +167,31 @@ def _touches(cell: Cell, facts: Facts | None) -> tuple[set[str], set[str]]:
 
 def _separated(cell: Cell, group: _Group, groups: list[_Group]) -> Finding:
     between = groups[-1].cells[-1].index
-    return Finding(code="NB203", message=f"`{group.name}` became two functions: cell {between} stands between and depends on it", cell=cell.index)
+    return Finding(
+        code="NB203",
+        message=f"`{group.name}` became two functions: cell {between} stands between and depends on it",
+        cell=cell.index,
+    )
 
 
 def _unique(wanted: str, group: _Group, taken: set[str], cell: Cell) -> str:
-    makes = [n for s in cell.statements if s.mark in ("code", "plot") for n in s.use.binds if not n.startswith("_")]
-    verb = {"data": "load", "features": "make", "train": "train", "evaluate": "evaluate", "predict": "predict"}.get(group.module, "run")
+    makes = [
+        n for s in cell.statements if s.mark in ("code", "plot") for n in s.use.binds if not n.startswith("_")
+    ]
+    verb = {
+        "data": "load",
+        "features": "make",
+        "train": "train",
+        "evaluate": "evaluate",
+        "predict": "predict",
+    }.get(group.module, "run")
     made = _slug(makes[-1]) if makes else ""
-    candidates = [wanted, _slug(cell.heading), f"{verb}_{made}" if made else verb, f"{verb}_{_slug(cell.heading)}"]
+    candidates = [
+        wanted,
+        _slug(cell.heading),
+        f"{verb}_{made}" if made else verb,
+        f"{verb}_{_slug(cell.heading)}",
+    ]
     for candidate in candidates:
         if candidate and candidate not in taken:
             return _safe(candidate)
@@ -175,7 +208,11 @@ def _slug(text: str) -> str:
     >>> _slug("3.2 Training the Model!"), _slug("What drives demand?")
     ('training_model', 'drives_demand')
     """
-    words = [word for word in re.findall(r"[a-z]+[a-z0-9]*", text.lower().replace("_", " ")) if word not in _STOP_WORDS]
+    words = [
+        word
+        for word in re.findall(r"[a-z]+[a-z0-9]*", text.lower().replace("_", " "))
+        if word not in _STOP_WORDS
+    ]
     return _safe("_".join(words[:4])) if words else ""
 
 
@@ -207,7 +244,9 @@ def _stays(statement: Statement) -> bool:
     return statement.mark in ("code", "plot") and not shows
 
 
-def _with_flow(steps: list[Step], flow: Flow, helpers: dict[str, Helper], facts: Facts | None) -> tuple[Step, ...]:
+def _with_flow(
+    steps: list[Step], flow: Flow, helpers: dict[str, Helper], facts: Facts | None
+) -> tuple[Step, ...]:
     """Fill in inputs and outputs: forwards what is there, backwards what is wanted."""
     there: set[str] = set()
     reads: list[list[str]] = []
@@ -274,9 +313,13 @@ def _outputs(step: Step, inputs: list[str], live: set[str], facts: Facts | None)
 def _is_gone(name: str, step: Step, facts: Facts | None) -> bool:
     """Whether the name holds nothing at the step's end: deleted, or never bound in the clean run."""
     deleted = any(name in s.use.deletes for s in step.statements) and not any(
-        name in s.use.binds for s in step.statements if s.line >= 0 and name not in s.use.deletes and _after_delete(s, name, step)
+        name in s.use.binds
+        for s in step.statements
+        if s.line >= 0 and name not in s.use.deletes and _after_delete(s, name, step)
     )
-    return deleted or (facts is not None and name not in _types_at(step.cells[-1], facts) and name not in facts.types)
+    return deleted or (
+        facts is not None and name not in _types_at(step.cells[-1], facts) and name not in facts.types
+    )
 
 
 def _after_delete(statement: Statement, name: str, step: Step) -> bool:

@@ -226,7 +226,7 @@ class _Walker(ast.NodeVisitor):
         for part in [*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)]:
             self.visit(part)
         inner = _Walker()
-        inner._body(node.body)  # noqa: SLF001  # the same class, one scope further in
+        inner._body(node.body)  # the same class, one scope further in
         for name in inner.reads:
             self.read(name)
         self.deferred |= inner.deferred
@@ -241,12 +241,17 @@ class _Walker(ast.NodeVisitor):
         inner.sure = set(self.sure)
         for generator in node.generators:
             inner.visit(generator.iter)
-            inner._target(generator.target)  # noqa: SLF001  # the same class, one scope further in
+            inner._target(generator.target)  # the same class, one scope further in
             for test in generator.ifs:
                 inner.visit(test)
         for part in [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]:
             inner.visit(part)
-        targets = {name.id for generator in node.generators for name in ast.walk(generator.target) if isinstance(name, ast.Name)}
+        targets = {
+            name.id
+            for generator in node.generators
+            for name in ast.walk(generator.target)
+            if isinstance(name, ast.Name)
+        }
         for name in inner.reads:
             self.read(name)
         self.deferred |= inner.deferred - targets
@@ -269,7 +274,9 @@ class _Walker(ast.NodeVisitor):
     def _method(self, node: ast.Call, method: ast.Attribute) -> None:
         root = _root(method)
         in_place = any(
-            keyword.arg == "inplace" and isinstance(keyword.value, ast.Constant) and keyword.value.value is True
+            keyword.arg == "inplace"
+            and isinstance(keyword.value, ast.Constant)
+            and keyword.value.value is True
             for keyword in node.keywords
         )
         if root is not None and (method.attr in MUTATORS or in_place):
@@ -316,7 +323,13 @@ def _global_names(body: Iterable[ast.AST]) -> set[str]:
 def _outer_parts(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
     """Defaults and annotations: they are evaluated where the function is defined."""
     arguments = node.args
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    every = [
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        arguments.vararg,
+        arguments.kwarg,
+    ]
     parts: list[ast.expr | None] = [*arguments.defaults, *arguments.kw_defaults, node.returns]
     parts += [argument.annotation for argument in every if argument is not None]
     return [part for part in parts if part is not None]

@@ -71,7 +71,14 @@ class PackageRun:
     identities: dict[str, int]
 
 
-def run_package(source: Path, package: str, *, python: str = sys.executable, data: Path | None = None, timeout_s: int = 3600) -> PackageRun:
+def run_package(
+    source: Path,
+    package: str,
+    *,
+    python: str = sys.executable,
+    data: Path | None = None,
+    timeout_s: int = 3600,
+) -> PackageRun:
     """Run ``PACKAGE.pipeline.run`` in a fresh process in an empty folder and give what it made.
 
     Raises RunError with the last lines of the traceback when it does not run to its end.
@@ -81,17 +88,33 @@ def run_package(source: Path, package: str, *, python: str = sys.executable, dat
         elsewhere = Path(scratch) / "elsewhere"
         elsewhere.mkdir()
         arguments = [str(source), package, str(out), str(data or ""), str(Path(scratch) / "output")]
-        environment = {**os.environ, "MPLBACKEND": "agg", "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0")}
+        environment = {
+            **os.environ,
+            "MPLBACKEND": "agg",
+            "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
+        }
         environment.pop("PYTHONPATH", None)
         try:
             done = subprocess.run(
-                [python, "-c", _PROBE, *arguments], cwd=elsewhere, env=environment, timeout=timeout_s, capture_output=True, text=True, check=False
+                [python, "-c", _PROBE, *arguments],
+                cwd=elsewhere,
+                env=environment,
+                timeout=timeout_s,
+                capture_output=True,
+                text=True,
+                check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise RunError(f"the package ran longer than {timeout_s} s", where=package, help="Raise --timeout.") from error
+            raise RunError(
+                f"the package ran longer than {timeout_s} s", where=package, help="Raise --timeout."
+            ) from error
         if done.returncode != 0:
             lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
-            raise RunError(f"the package did not run: {lines[-1] if lines else 'no output'}", where=_last_place(lines, source), help="Run it by hand: `python -m " + package + " run`.")
+            raise RunError(
+                f"the package did not run: {lines[-1] if lines else 'no output'}",
+                where=_last_place(lines, source),
+                help="Run it by hand: `python -m " + package + " run`.",
+            )
         return _read(out)
 
 
@@ -113,7 +136,10 @@ def _read(path: Path) -> PackageRun:
 
 
 def judge(
-    wanted: Iterable[str], expected: Mapping[str, list[Token]], found: PackageRun, aliases: Iterable[Iterable[str]]
+    wanted: Iterable[str],
+    expected: Mapping[str, list[Token]],
+    found: PackageRun,
+    aliases: Iterable[Iterable[str]],
 ) -> Verification:
     """Compare name by name; names that were one object in the notebook must be one in the package."""
     outcomes: dict[str, NameOutcome] = {}
@@ -126,10 +152,15 @@ def judge(
         if reason:
             reasons[name] = reason
     for group in aliases:
-        names = [name for name in group if name in found.identities and outcomes.get(name) in ("equal", "close")]
+        names = [
+            name for name in group if name in found.identities and outcomes.get(name) in ("equal", "close")
+        ]
         if len({found.identities[name] for name in names}) > 1:
             for name in names:
-                outcomes[name], reasons[name] = "different", f"{' and '.join(names)} were one object in the notebook"
+                outcomes[name], reasons[name] = (
+                    "different",
+                    f"{' and '.join(names)} were one object in the notebook",
+                )
     return Verification(names=outcomes, reasons=reasons)
 
 

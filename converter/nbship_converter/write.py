@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,23 +23,37 @@ RECORD = ".nbship/files.json"
 def check_destination(destination: Path) -> None:
     """Raise WriteError if writing there would lose something that an export did not write itself."""
     if destination.is_file():
-        raise WriteError("the destination is a file", where=str(destination), help="Name a new folder with --to.")
+        raise WriteError(
+            "the destination is a file", where=str(destination), help="Name a new folder with --to."
+        )
     if not destination.exists() or not any(destination.iterdir()):
         _check_parent(destination)
         return
     record = destination / RECORD
     if not record.is_file():
-        raise WriteError("the folder exists and holds other files", where=str(destination), help="Name a new folder with --to, or empty this one.")
+        raise WriteError(
+            "the folder exists and holds other files",
+            where=str(destination),
+            help="Name a new folder with --to, or empty this one.",
+        )
     edited = sorted(_edited(destination, json.loads(record.read_text(encoding="utf-8"))))
     if edited:
         shown = ", ".join(edited[:5]) + (" ..." if len(edited) > 5 else "")  # noqa: PLR2004  # enough to find them
-        raise WriteError(f"files of the earlier export were edited by hand: {shown}", where=str(destination), help="Export to a new folder and merge with git.")
+        raise WriteError(
+            f"files of the earlier export were edited by hand: {shown}",
+            where=str(destination),
+            help="Export to a new folder and merge with git.",
+        )
 
 
 def _check_parent(destination: Path) -> None:
     parent = next(folder for folder in (destination, *destination.parents) if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise WriteError("the folder cannot be written to", where=str(parent), help="Choose another --to, or change its permissions.")
+        raise WriteError(
+            "the folder cannot be written to",
+            where=str(parent),
+            help="Choose another --to, or change its permissions.",
+        )
 
 
 def _edited(destination: Path, record: Mapping[str, str]) -> Iterator[str]:
@@ -54,7 +68,7 @@ def _sha256(content: bytes) -> str:
 
 
 @contextmanager
-def stage(destination: Path) -> Iterator[Path]:
+def stage(destination: Path) -> Generator[Path]:
     """Give a new folder on the destination's disk that is gone afterwards."""
     parent = next(folder for folder in destination.resolve().parents if folder.is_dir())
     folder = Path(tempfile.mkdtemp(prefix=".nbship-", dir=parent))
@@ -75,7 +89,10 @@ def fill(folder: Path, files: Mapping[str, bytes]) -> None:
 def tidy(folder: Path) -> None:
     """Sort imports, drop unused ones and format, with the repository's own ruff settings."""
     ruff = [sys.executable, "-m", "ruff"]
-    for arguments in (["check", "--fix-only", "--quiet", "--no-cache", "."], ["format", "--quiet", "--no-cache", "."]):
+    for arguments in (
+        ["check", "--fix-only", "--quiet", "--no-cache", "."],
+        ["format", "--quiet", "--no-cache", "."],
+    ):
         subprocess.run([*ruff, *arguments], cwd=folder, check=False, capture_output=True)
 
 

@@ -24,11 +24,13 @@ MOST_ITEMS = 5_000
 #: A tuple up to this length is described item by item.
 LONGEST_TUPLE = 8
 
-_PLAIN: dict[type, str] = {kind: kind.__name__ for kind in (bool, int, float, str, bytes, complex, bytearray, range, slice)}
+_PLAIN: dict[type, str] = {
+    kind: kind.__name__ for kind in (bool, int, float, str, bytes, complex, bytearray, range, slice)
+}
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
 
 
-def describe(value: object, depth: int = 0) -> str:
+def describe(value: object, depth: int = 0) -> str:  # noqa: PLR0911  # one line for each kind of value
     """Give the annotation that fits ``value``, with every name written in full.
 
     >>> describe([1, 2.5, "a"])
@@ -87,7 +89,11 @@ def public_path(kind: type) -> str:
         if any(part.startswith("_") and part != "__main__" for part in prefix):
             break
         loaded = sys.modules.get(".".join(prefix))
-        if loaded is not None and vars(loaded).get(name.split(".", maxsplit=1)[0]) is not None and _reaches(loaded, name, kind):
+        if (
+            loaded is not None
+            and vars(loaded).get(name.split(".", maxsplit=1)[0]) is not None
+            and _reaches(loaded, name, kind)
+        ):
             return f"{'.'.join(prefix)}.{name}"
     return f"{module}.{name}"
 
@@ -140,4 +146,6 @@ def _of_instance(value: Any) -> str:
     if callable(value) and kind.__module__ in ("numpy", "functools"):
         return CALLABLE
     path = public_path(kind)
-    return ANY if kind.__module__ == "builtins" and not hasattr(sys.modules["builtins"], kind.__name__) else path
+    return (
+        ANY if kind.__module__ == "builtins" and not hasattr(sys.modules["builtins"], kind.__name__) else path
+    )

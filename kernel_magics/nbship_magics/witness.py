@@ -62,7 +62,9 @@ class Witness:
     def names(self) -> Iterator[tuple[str, Any]]:
         """Yield the user's names with their values; IPython's own are left out."""
         for name, value in list(self.shell.user_ns.items()):
-            ours = name in _HIDDEN or (name.startswith("_") and (name.strip("_") == "" or name[1:2] in "0123456789i_"))
+            ours = name in _HIDDEN or (
+                name.startswith("_") and (name.strip("_") == "" or name[1:2] in "0123456789i_")
+            )
             if not ours and not (name in self.hidden and self.hidden[name] is value):
                 yield name, value
 
@@ -77,7 +79,9 @@ class Witness:
         self.files.stop()
         now = {name: (id(value), _mark(value)) for name, value in self.names()}
         values = dict(self.names())
-        bound = [name for name, mark in now.items() if name not in self.marks or self.marks[name][0] != mark[0]]
+        bound = [
+            name for name, mark in now.items() if name not in self.marks or self.marks[name][0] != mark[0]
+        ]
         changed = [name for name, mark in now.items() if name not in bound and self.marks[name][1] != mark[1]]
         random = _random_marks()
         self._write(
@@ -87,7 +91,9 @@ class Witness:
                 "changed": changed,
                 "deleted": [name for name in self.marks if name not in now],
                 "types": {name: describe(values[name]) for name in [*bound, *changed]},
-                "random": sorted(name for name, mark in random.items() if self.random.get(name, mark) != mark),
+                "random": sorted(
+                    name for name, mark in random.items() if self.random.get(name, mark) != mark
+                ),
                 "reads": self.files.reads,
                 "writes": self.files.writes,
                 "figures": _open_figures(),
@@ -110,7 +116,9 @@ class Witness:
             "kinds": {name: _kind(value) for name, value in values.items()},
             "aliases": _aliases(values),
             "functions": self.calls.signatures(),
-            "modules": {name: value.__name__ for name, value in self.names() if isinstance(value, types.ModuleType)},
+            "modules": {
+                name: value.__name__ for name, value in self.names() if isinstance(value, types.ModuleType)
+            },
             "origins": {name: _origin(value) for name, value in values.items()},
             "distributions": _distributions(),
             "untyped": _untyped(),
@@ -136,27 +144,38 @@ def _mark(value: object) -> str:
     return hasher.hexdigest()
 
 
-def _kind(value: Any) -> str:
+def _kind(value: Any) -> str:  # noqa: PLR0911  # one line for each kind of value
     """Tell how Results treats a value: what is left out there is named here."""
     module = type(value).__module__
     if isinstance(value, type):
         return "class"
-    if callable(value) and isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
+    if callable(value) and isinstance(
+        value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+    ):
         return "function"
     if module.startswith(("matplotlib.", "mpl_toolkits.", "plotly.", "seaborn.", "altair.")):
         return "figure"
-    if module.startswith("numpy") and isinstance(value, sys.modules["numpy"].ndarray) and value.dtype.kind == "O":
-        first = value.ravel()[0] if value.size else None
-        return "figure" if type(first).__module__.startswith("matplotlib.") else "value"
-    if isinstance(value, (list, tuple)) and value and all(_kind(item) == "figure" for item in list(value)[:20]):
+    if _holds_figures(value):
         return "figure"
     if isinstance(value, Iterator) or hasattr(value, "readline"):
         return "iterator"
-    if isinstance(value, (bool, int, float, complex)) or module == "numpy" and not hasattr(value, "__len__"):
+    if isinstance(value, (bool, int, float, complex)) or (
+        module == "numpy" and not hasattr(value, "__len__")
+    ):
         return "number"
     if hasattr(value, "get_params") or _is_fitted_elsewhere(value):
         return "model"
     return "value"
+
+
+def _holds_figures(value: Any) -> bool:
+    """Whether an array of objects or a list holds figures or axes, as ``plt.subplots`` gives them."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray):
+        items = list(value.ravel()[:1]) if value.dtype.kind == "O" else []
+    else:
+        items = list(value)[:20] if isinstance(value, (list, tuple)) else []
+    return bool(items) and all(_kind(item) == "figure" for item in items)
 
 
 def _is_fitted_elsewhere(value: Any) -> bool:
@@ -169,7 +188,10 @@ def _is_fitted_elsewhere(value: Any) -> bool:
 def _origin(value: Any) -> str:
     """Give ``module.name`` of functions and classes that were imported, empty for the user's own."""
     module = getattr(value, "__module__", None) or ""
-    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)) and module not in ("__main__", ""):
+    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)) and module not in (
+        "__main__",
+        "",
+    ):
         return f"{module}.{getattr(value, '__name__', '')}"
     return ""
 
@@ -178,7 +200,10 @@ def _aliases(values: dict[str, Any]) -> list[list[str]]:
     """Group names that hold one mutable object."""
     groups: dict[int, list[str]] = {}
     for name, value in values.items():
-        if not isinstance(value, (str, bytes, int, float, complex, bool, type(None), tuple, frozenset, type, types.FunctionType)):
+        if not isinstance(
+            value,
+            (str, bytes, int, float, complex, bool, type(None), tuple, frozenset, type, types.FunctionType),
+        ):
             groups.setdefault(id(value), []).append(name)
     return [sorted(names) for names in groups.values() if len(names) > 1]
 
@@ -255,6 +280,8 @@ def _summary(value: Any) -> dict[str, Any]:
             found["shape"] = [int(length) for length in value.shape]
             if hasattr(value, "columns") and all(isinstance(name, str) for name in value.columns):
                 found["columns"] = [str(name) for name in value.columns][:200]
+            elif getattr(getattr(value, "dtype", None), "kind", "") in ("f", "i", "u", "b") and value.size:
+                found["mean"] = float(value.mean())
         elif isinstance(value, (list, tuple, dict, set, str)):
             found["length"] = len(value)
     except Exception:  # noqa: BLE001  # the user's object may raise on any touch
@@ -287,10 +314,12 @@ class _Files:
     def _note(self, event: str, args: tuple[Any, ...]) -> None:
         if not isinstance(args[0], (str, bytes, os.PathLike)):
             return
-        path = os.path.abspath(os.fsdecode(args[0]))
+        path = os.path.abspath(os.fsdecode(args[0]))  # noqa: PTH100  # resolve() would open what it follows
         mode = str(args[1] or "") if event == "open" else ""
         flags = args[2] if event == "open" and isinstance(args[2], int) else 0
-        writing = any(letter in mode for letter in "wax+") or (not mode and bool(flags & (os.O_WRONLY | os.O_RDWR)))
+        writing = any(letter in mode for letter in "wax+") or (
+            not mode and bool(flags & (os.O_WRONLY | os.O_RDWR))
+        )
         kept = self.writes if writing else self.reads
         if path not in kept:
             kept.append(path)

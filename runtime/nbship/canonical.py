@@ -20,9 +20,11 @@ import enum
 import fractions
 import functools
 import itertools
+import math
 import pathlib
 import re
 import sys
+import textwrap
 import types
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -125,7 +127,7 @@ def _relate(one: Any, other: Any) -> Outcome:
     if numpy is not None and isinstance(one, numpy.ndarray):
         return _relate_arrays(one, other)
     if type(one) is float and type(other) is float:
-        if one == other or (one != one and other != other):  # NaN is the only float unlike itself
+        if one == other or (math.isnan(one) and math.isnan(other)):
             return "equal"
         return "close" if abs(one - other) <= RTOL * max(abs(one), abs(other)) else "different"
     return "equal" if type(one) is type(other) and one == other else "different"
@@ -146,7 +148,7 @@ def _relate_arrays(one: Any, other: Any) -> Outcome:
 def _array_bytes(array: Any) -> memoryview | bytes:
     import numpy as np
 
-    flat = np.ascontiguousarray(array)
+    flat: Any = np.ascontiguousarray(array)
     if flat.dtype.kind in "fc":
         gone = np.isnan(flat)
         if gone.any():
@@ -163,7 +165,7 @@ def _array_bytes(array: Any) -> memoryview | bytes:
 
 def _brief(payload: Any) -> str:
     text = re.sub(r"\s+", " ", repr(payload))
-    return text if len(text) <= 60 else text[:57] + "..."
+    return textwrap.shorten(text, 60, placeholder="...")
 
 
 class _Walk:
@@ -258,12 +260,12 @@ def _column(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
         return
     yield label, "column", str(value.dtype)
     if isinstance(value.dtype, pandas.CategoricalDtype):
-        yield from walk.walk(value.dtype.categories, f"{label}.categories", depth)
+        categories: Any = value.dtype
+        yield from walk.walk(categories.categories, f"{label}.categories", depth)
         yield from walk.walk(np.asarray(pandas.Categorical(value).codes), label, depth)
         return
-    items = np.asarray(value.astype(object), dtype=object)
-    gone = np.asarray(pandas.isna(items))
-    items = np.where(gone, None, items)
+    items: Any = np.array(value.astype(object), dtype=object)
+    items[np.asarray(pandas.isna(items))] = None
     yield from _strings(walk, items, label, depth)
 
 
@@ -364,7 +366,7 @@ def _take_instance(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[
     if isinstance(reduced, str):
         return
     _, arguments, *rest = reduced
-    state, items, pairs = (list(rest) + [None, None, None])[:3]
+    state, items, pairs = [*rest, None, None, None][:3]
     plain = [part for part in arguments if not isinstance(part, type)]
     yield from walk.walk(plain, f"{label}()", depth)
     yield from _state(walk, value, state, label, depth)
@@ -380,7 +382,7 @@ def _state(walk: _Walk, value: Any, state: Any, label: str, depth: int) -> Itera
     if not isinstance(state, dict):
         yield from walk.walk(state, f"{label}.state", depth)
         return
-    cached = _cached_names(type(value))
+    cached = _cached_names(type(value))  # type: ignore[arg-type]  # a metaclass may forbid hashing; none seen does
     for name in sorted(state, key=str):
         if not (isinstance(name, str) and (name in cached or is_timing(name))):
             yield from walk.walk(state[name], f"{label}.{name}", depth)
@@ -435,9 +437,7 @@ _TAKERS: list[tuple[Callable[[Any], bool], _Taker]] = [
     (_of(type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType), _take_named),
     (_of(*_OPAQUE), _take_opaque),
     (
-        lambda value: (
-            type(value) in (dict,) or (isinstance(value, dict) and not dataclasses.is_dataclass(value))
-        ),
+        lambda value: isinstance(value, dict) and not dataclasses.is_dataclass(value),
         _take_mapping,
     ),
     (lambda value: isinstance(value, (list, tuple)), _take_sequence),

@@ -1,23 +1,19 @@
-"""Steps, helpers and constants -> the modules of the package, as text.
-
-The user's statements are moved as nodes (``rewrite``); what stands around them, signatures and imports, is
-ours. Every module imports only what it uses, and importing it runs nothing.
-"""
+"""One module of the package: the user's helpers, then a function for each step."""
 
 from __future__ import annotations
 
-import ast
 import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import Any
 
 import libcst as cst
 
+from nbship_converter.emit.calls import awaits, config_name, extras_of, forwarded
 from nbship_converter.infer import Annotator
-from nbship_converter.ir import Constant, Helper, Program, Step
+from nbship_converter.ir import Helper, Program, Step
 from nbship_converter.rewrite import Rewriting, rewrite
 
-__all__ = ["emit"]
+__all__ = ["Module"]
 
 #: More results than this come back as a NamedTuple, so that a caller can name the one it wants.
 MOST_IN_TUPLE = 4
@@ -31,36 +27,18 @@ _TITLES = {
 }
 
 
-def emit(program: Program, package: str) -> dict[str, str]:
-    """Give the text of every generated module by file name; fixed modules come from the template."""
-    names = dict.fromkeys([*(step.module for step in program.steps), *program.helper_modules.values()])
-    modules = {f"{name}.py": _Module(program, package, name).text() for name in names}
-    modules["pipeline.py"] = _Pipeline(program, package).text()
-    return modules
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """How a step's function is called from the pipeline."""
-
-    name: str
-    arguments: tuple[str, ...]
-
-
-def config_name(step: Step) -> str:
-    """Give the name of the step's Config parameter: ``config`` unless the notebook uses that itself."""
-    taken = {name for s in step.statements for name in (*s.use.binds, *s.use.needs)}
-    return "config" if "config" not in taken else "settings"
-
-
-class _Module:
+class Module:
     """One module of the package: its helpers, then its steps."""
 
     def __init__(self, program: Program, package: str, name: str) -> None:
         self.program = program
         self.package = package
         self.name = name
-        homes = {helper: home for helper, home in program.helper_modules.items() if program.helpers[helper].is_class}
+        homes = {
+            helper: home
+            for helper, home in program.helper_modules.items()
+            if program.helpers[helper].is_class
+        }
         self.annotator = Annotator(package=package, module=name, homes=homes)
         self.imports: set[str] = set()
         self.used: set[str] = set()
@@ -68,11 +46,11 @@ class _Module:
 
     def text(self) -> str:
         """Give the module's source; ruff sorts the imports and formats it at the end."""
-        helpers = [h for h in self.program.helpers.values() if self.program.helper_modules.get(h.name) == self.name]
+        helpers = [
+            h for h in self.program.helpers.values() if self.program.helper_modules.get(h.name) == self.name
+        ]
         parts = [self._helper(helper) for helper in helpers]
-        for step in self.program.steps:
-            if step.module == self.name:
-                parts.append(self._step(step))
+        parts += [self._step(step) for step in self.program.steps if step.module == self.name]
         head = f'"""{_TITLES.get(self.name, _sentence(self.name.replace("_", " ")))}"""\n\nfrom __future__ import annotations\n\n'
         return head + self._imports() + "\n\n\n" + "\n\n\n".join(parts) + "\n"
 
@@ -100,7 +78,11 @@ class _Module:
         own = extras_of(helper, self.program)
         rewriting = Rewriting(
             names={constant: parameter for parameter, constant in own.items() if constant != parameter},
-            extras={other: _forward(extras_of(h, self.program), own) for other, h in self.program.helpers.items() if extras_of(h, self.program)},
+            extras={
+                other: forwarded(extras_of(h, self.program), own)
+                for other, h in self.program.helpers.items()
+                if extras_of(h, self.program)
+            },
             paths={},
             outputs={},
         )
@@ -115,8 +97,9 @@ class _Module:
         return cst.Module(body=[changed]).code.strip("\n")
 
     def _function(self, function: cst.FunctionDef, own: Mapping[str, str], name: str) -> cst.FunctionDef:
-        function = self._inner(function)
-        function = self.annotator.annotate(function, self.program.signatures.get(name))
+        inner = self._inner(function)
+        assert isinstance(inner, cst.FunctionDef)
+        function = self.annotator.annotate(inner, self.program.signatures.get(name))
         added = [
             cst.Param(
                 name=cst.Name(parameter),
@@ -143,17 +126,21 @@ class _Module:
             def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
                 self.depth += 1
 
-            def leave_FunctionDef(self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef) -> cst.FunctionDef:
+            def leave_FunctionDef(
+                self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+            ) -> cst.FunctionDef:
                 self.depth -= 1
                 return annotator.annotate(updated_node, None) if self.depth else updated_node
 
         return node.visit(Inner())  # type: ignore[return-value]  # a node stays a node
 
     def _class(self, node: cst.ClassDef) -> cst.ClassDef:
-        members = []
+        members: list[cst.BaseStatement | cst.BaseSmallStatement] = []
         for member in node.body.body:
             if isinstance(member, cst.FunctionDef):
-                static = any("staticmethod" in cst.Module(body=[]).code_for_node(d) for d in member.decorators)
+                static = any(
+                    "staticmethod" in cst.Module(body=[]).code_for_node(d) for d in member.decorators
+                )
                 signature = self.program.signatures.get(f"{node.name.value}.{member.name.value}")
                 inner = self._inner(member)
                 assert isinstance(inner, cst.FunctionDef)
@@ -180,7 +167,10 @@ class _Module:
         rewriting = Rewriting(
             names=constants,
             extras={
-                name: {parameter: constants.get(source, source) for parameter, source in extras_of(helper, self.program).items()}
+                name: {
+                    parameter: constants.get(source, source)
+                    for parameter, source in extras_of(helper, self.program).items()
+                }
                 for name, helper in self.program.helpers.items()
                 if extras_of(helper, self.program)
             },
@@ -195,20 +185,30 @@ class _Module:
         return self._assemble(step, body, config if rewriting.used_config or step.plots else None)
 
     def _assemble(self, step: Step, body: list[cst.BaseStatement], config: str | None) -> str:
-        parameters = [f"{name}: {self.annotator.short(step.types.get(f'in:{name}', ''))}" for name in step.inputs]
+        parameters = [
+            f"{name}: {self.annotator.short(step.types.get(f'in:{name}', ''))}" for name in step.inputs
+        ]
         if config:
             parameters.append(f"{config}: Config")
             self.imports.add(f"from {self.package}.config import Config")
         kinds = [self.annotator.short(step.types.get(f"out:{name}", "")) for name in step.outputs]
         before, returns, result = self._returns(step, kinds)
-        lines = [_typed(node, step, kinds) for node in body]
-        code = cst.Module(body=[_fresh(lines[0]), *lines[1:]] if lines else []).code.rstrip()
+        lines: list[Any] = [_typed(node, step, kinds) for node in body]
+        lines[:1] = [_fresh(line) for line in lines[:1]]
+        code = cst.Module(body=lines).code.rstrip()
         if step.plots and config:
             self.imports.add(f"from {self.package}.figures import finish_figures")
             code += f'\nfinish_figures({config}.figures_dir, "{step.name}")'
-        asynchronous = "async " if _awaits(body) else ""
+        asynchronous = "async " if awaits(step) else ""
         head = f"{asynchronous}def {step.name}({', '.join(parameters)}) -> {returns}:\n"
-        return before + head + textwrap.indent(_docstring(step), "    ") + "\n" + _indented(code) + (f"\n    {result}" if result else "")
+        return (
+            before
+            + head
+            + textwrap.indent(_docstring(step), "    ")
+            + "\n"
+            + _indented(code)
+            + (f"\n    {result}" if result else "")
+        )
 
     def _returns(self, step: Step, kinds: list[str]) -> tuple[str, str, str]:
         """Give (what stands before the function, its annotation, its last line)."""
@@ -226,33 +226,13 @@ class _Module:
         return before, name, f"return {name}({', '.join(names)})"
 
 
-def extras_of(helper: Helper, program: Program) -> dict[str, str]:
-    """Give the keyword parameters that a helper gets for the globals it reads: parameter -> global."""
-    if helper.is_class:
-        return {}
-    tree = ast.parse(textwrap.dedent(helper.statement.code)).body[0]
-    own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    own |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    extras = {}
-    for name in helper.constants:
-        field = program.constants[name].field
-        extras[field if field not in own or field == name else name] = name
-    return {**extras, **{name: name for name in helper.needs}}
-
-
-def _forward(wanted: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """Give the arguments with which one helper calls another: its own parameters of the same globals."""
-    by_global = {source: parameter for parameter, source in own.items()}
-    return {parameter: by_global[source] for parameter, source in wanted.items() if source in by_global}
-
-
 def _comments(node: cst.BaseCompoundStatement | cst.SimpleStatementLine) -> list[cst.EmptyLine]:
     """Keep the comments above a definition, not the blank lines."""
     return [line for line in node.leading_lines if line.comment is not None]
 
 
-def _fresh(node: cst.BaseStatement) -> cst.BaseStatement:
-    assert isinstance(node, (cst.SimpleStatementLine, cst.BaseCompoundStatement))
+def _fresh(node: cst.SimpleStatementLine | cst.BaseCompoundStatement) -> cst.BaseStatement:
+    """Drop the blank lines above the first statement of a function."""
     return node.with_changes(leading_lines=_comments(node))
 
 
@@ -266,18 +246,20 @@ def _typed(node: cst.BaseStatement, step: Step, kinds: list[str]) -> cst.BaseSta
         return node
     binders = [s for s in step.statements if target.value in s.use.binds]
     kind = kinds[step.outputs.index(target.value)]
-    if len(binders) != 1 or not any(isinstance(part, cst.Call) for part in [assign.value]) or not _is_plain(kind):
+    if (
+        len(binders) != 1
+        or not any(isinstance(part, cst.Call) for part in [assign.value])
+        or not _is_plain(kind)
+    ):
         return node
-    typed = cst.AnnAssign(target=target, annotation=cst.Annotation(cst.parse_expression(kind)), value=assign.value)
+    typed = cst.AnnAssign(
+        target=target, annotation=cst.Annotation(cst.parse_expression(kind)), value=assign.value
+    )
     return node.with_changes(body=[typed])
 
 
 def _is_plain(kind: str) -> bool:
     return kind.startswith(("float", "int", "str", "bool", "list", "dict", "tuple", "set", "NDArray"))
-
-
-def _awaits(body: list[cst.BaseStatement]) -> bool:
-    return "await " in cst.Module(body=body).code
 
 
 def _indented(code: str) -> str:
@@ -289,7 +271,7 @@ def _indented(code: str) -> str:
     function = cst.ensure_type(module.body[0], cst.FunctionDef)
     leading = [line for line in inner.header if line.comment is not None]
     first, *rest = inner.body
-    if leading and isinstance(first, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
+    if leading:
         first = first.with_changes(leading_lines=[*leading, *first.leading_lines])
     block = cst.IndentedBlock(body=[first, *rest], footer=inner.footer)
     text = cst.Module(body=[function.with_changes(body=block)]).code
@@ -298,6 +280,8 @@ def _indented(code: str) -> str:
 
 def _docstring(step: Step) -> str:
     """Give the function's docstring: the words that stand above the cells."""
+    if step.module == "settings":
+        return '"""Set the options and seeds that the notebook sets."""'
     title = _sentence(step.title) if step.title else _sentence(step.name.replace("_", " "))
     words = step.prose.replace("\\", "").replace('"""', "'''").strip()
     if words.endswith('"'):
@@ -312,98 +296,3 @@ def _sentence(text: str) -> str:
     plain = text.replace("\\", "").replace('"', "'").strip() or "Step"
     plain = plain[0].upper() + plain[1:]
     return plain if plain[-1] in ".?!" else f"{plain}."
-
-
-class _Pipeline:
-    """``pipeline.py``: Results, and ``run`` that calls every step in order."""
-
-    def __init__(self, program: Program, package: str) -> None:
-        self.program = program
-        self.package = package
-        homes = {name: home for name, home in program.helper_modules.items() if program.helpers[name].is_class}
-        self.annotator = Annotator(package=package, module="pipeline", homes=homes)
-        self.imports = {"from dataclasses import dataclass", f"from {package}.config import Config"}
-        self.variables = {name for step in program.steps for name in (*step.inputs, *step.outputs)} | set(program.results)
-
-    def text(self) -> str:
-        """Give the module's source."""
-        results, run = self._results(), self._run()
-        head = f'"""Runs every step of {self.program.notebook.name} in the notebook\'s order."""\n\nfrom __future__ import annotations\n\n'
-        lines = sorted(self.imports | self.annotator.imports)
-        return head + "\n".join(lines) + f"\n\n\n{results}\n\n\n{run}\n"
-
-    def _results(self) -> str:
-        fields = [f"    {name}: {self.annotator.short(kind)}" for name, kind in self._types().items()]
-        doc = '    """What the notebook\'s variables hold at its end."""\n'
-        return "@dataclass(frozen=True)\nclass Results:\n" + doc + ("\n" + "\n".join(fields) if fields else "")
-
-    def _types(self) -> dict[str, str]:
-        found = {}
-        for name in self.program.results:
-            kinds = [step.types[f"out:{name}"] for step in self.program.steps if f"out:{name}" in step.types]
-            found[name] = kinds[-1] if kinds else "typing.Any"
-        return found
-
-    def _run(self) -> str:
-        lines = [self._declare(name) for name in self._loose()]
-        lines += [self._call(step) for step in self.program.steps]
-        given = ", ".join(f"{name}={name}" for name in self.program.results)
-        lines.append(f"return Results({given})")
-        doc = '"""Run the whole pipeline and give what the notebook\'s variables hold at its end."""'
-        body = "\n".join(f"    {line}" for line in [doc, *lines])
-        return f"def run(config: Config = Config()) -> Results:\n{body}"
-
-    def _loose(self) -> list[str]:
-        """Names whose type changes on the way: declared once, so that a type checker follows."""
-        kinds: dict[str, set[str]] = {}
-        for step in self.program.steps:
-            for name in step.outputs:
-                kinds.setdefault(name, set()).add(step.types.get(f"out:{name}", ""))
-        return [name for name, seen in kinds.items() if len(seen) > 1]
-
-    def _declare(self, name: str) -> str:
-        return f"{name}: {self.annotator.short('typing.Any')}"
-
-    def _call(self, step: Step) -> str:
-        function = step.name if step.name not in self.variables | {"run", "config"} else f"{step.name}_step"
-        alias = "" if function == step.name else f" as {function}"
-        self.imports.add(f"from {self.package}.{step.module} import {step.name}{alias}")
-        arguments = [*step.inputs, *(["config"] if takes_config(step, self.program) else [])]
-        call = f"{function}({', '.join(arguments)})"
-        if _awaits([s.node for s in step.statements]):
-            self.imports.add("import asyncio")
-            call = f"asyncio.run({call})"
-        return f"{', '.join(step.outputs)} = {call}" if step.outputs else call
-
-
-def takes_config(step: Step, program: Program) -> bool:
-    """Whether the step's function has a Config parameter: it reads a constant, a file, or draws."""
-    if step.plots:
-        return True
-    names = {name for s in step.statements for name in s.use.needs}
-    if names & program.constants.keys():
-        return True
-    if any(program.helpers[name].constants for name in names & program.helpers.keys()):
-        return True
-    return any(_strings(s.code) & (program.paths.keys() | program.outputs) for s in step.statements)
-
-
-def _strings(code: str) -> set[str]:
-    return {node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-
-
-def config_fields(constants: Mapping[str, Constant], annotator: Annotator) -> list[cst.BaseStatement]:
-    """Give the fields of Config, one for each constant, with the user's own literal."""
-    fields: list[cst.BaseStatement] = []
-    for constant in constants.values():
-        value: cst.BaseExpression = constant.value
-        if isinstance(value, (cst.List, cst.Dict, cst.Set)):
-            annotator.imports.add("from dataclasses import field")
-            value = cst.Call(cst.Name("field"), [cst.Arg(keyword=cst.Name("default_factory"), value=cst.Lambda(cst.Parameters(), value))])
-        line = cst.SimpleStatementLine([
-            cst.AnnAssign(cst.Name(constant.field), cst.Annotation(cst.parse_expression(annotator.short(constant.annotation))), value)
-        ])  # fmt: skip
-        if constant.comment:
-            line = line.with_changes(leading_lines=[cst.EmptyLine(comment=cst.Comment(f"# {constant.comment}"))])
-        fields.append(line)
-    return fields

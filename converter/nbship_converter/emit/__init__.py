@@ -1,0 +1,22 @@
+"""Steps, helpers and constants -> the modules of the package, as text.
+
+The user's statements are moved as nodes (``rewrite``); what stands around them, signatures and imports, is
+ours. Every module imports only what it uses, and importing it runs nothing.
+"""
+
+from __future__ import annotations
+
+from nbship_converter.emit.config import config_module
+from nbship_converter.emit.module import Module
+from nbship_converter.emit.pipeline import Pipeline
+from nbship_converter.ir import Program
+
+__all__ = ["config_module", "emit"]
+
+
+def emit(program: Program, package: str) -> dict[str, str]:
+    """Give the text of every generated module by file name; fixed modules come from the template."""
+    names = dict.fromkeys([*(step.module for step in program.steps), *program.helper_modules.values()])
+    modules = {f"{name}.py": Module(program, package, name).text() for name in names}
+    modules["pipeline.py"] = Pipeline(program, package).text()
+    return modules

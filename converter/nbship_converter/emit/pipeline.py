@@ -1,0 +1,77 @@
+"""``pipeline.py``: Results, and ``run`` that calls every step in order."""
+
+from __future__ import annotations
+
+from nbship_converter.emit.calls import awaits, takes_config
+from nbship_converter.infer import Annotator
+from nbship_converter.ir import Program, Step
+
+__all__ = ["Pipeline"]
+
+
+class Pipeline:
+    """``pipeline.py``: Results, and ``run`` that calls every step in order."""
+
+    def __init__(self, program: Program, package: str) -> None:
+        self.program = program
+        self.package = package
+        homes = {
+            name: home for name, home in program.helper_modules.items() if program.helpers[name].is_class
+        }
+        self.annotator = Annotator(package=package, module="pipeline", homes=homes)
+        self.imports = {"from dataclasses import dataclass", f"from {package}.config import Config"}
+        self.variables = {name for step in program.steps for name in (*step.inputs, *step.outputs)} | set(
+            program.results
+        )
+
+    def text(self) -> str:
+        """Give the module's source."""
+        results, run = self._results(), self._run()
+        head = f'"""Runs every step of {self.program.notebook.name} in the notebook\'s order."""\n\nfrom __future__ import annotations\n\n'
+        lines = sorted(self.imports | self.annotator.imports)
+        return head + "\n".join(lines) + f"\n\n\n{results}\n\n\n{run}\n"
+
+    def _results(self) -> str:
+        fields = [f"    {name}: {self.annotator.short(kind)}" for name, kind in self._types().items()]
+        doc = '    """What the notebook\'s variables hold at its end."""\n'
+        return (
+            "@dataclass(frozen=True)\nclass Results:\n" + doc + ("\n" + "\n".join(fields) if fields else "")
+        )
+
+    def _types(self) -> dict[str, str]:
+        found = {}
+        for name in self.program.results:
+            kinds = [step.types[f"out:{name}"] for step in self.program.steps if f"out:{name}" in step.types]
+            found[name] = kinds[-1] if kinds else "typing.Any"
+        return found
+
+    def _run(self) -> str:
+        lines = [self._declare(name) for name in self._loose()]
+        lines += [self._call(step) for step in self.program.steps]
+        given = ", ".join(f"{name}={name}" for name in self.program.results)
+        lines.append(f"return Results({given})")
+        doc = '"""Run the whole pipeline and give what the notebook\'s variables hold at its end."""'
+        body = "\n".join(f"    {line}" for line in [doc, *lines])
+        return f"def run(config: Config = Config()) -> Results:\n{body}"
+
+    def _loose(self) -> list[str]:
+        """Names whose type changes on the way: declared once, so that a type checker follows."""
+        kinds: dict[str, set[str]] = {}
+        for step in self.program.steps:
+            for name in step.outputs:
+                kinds.setdefault(name, set()).add(step.types.get(f"out:{name}", ""))
+        return [name for name, seen in kinds.items() if len(seen) > 1]
+
+    def _declare(self, name: str) -> str:
+        return f"{name}: {self.annotator.short('typing.Any')}"
+
+    def _call(self, step: Step) -> str:
+        function = step.name if step.name not in self.variables | {"run", "config"} else f"{step.name}_step"
+        alias = "" if function == step.name else f" as {function}"
+        self.imports.add(f"from {self.package}.{step.module} import {step.name}{alias}")
+        arguments = [*step.inputs, *(["config"] if takes_config(step, self.program) else [])]
+        call = f"{function}({', '.join(arguments)})"
+        if awaits(step):
+            self.imports.add("import asyncio")
+            call = f"asyncio.run({call})"
+        return f"{', '.join(step.outputs)} = {call}" if step.outputs else call
