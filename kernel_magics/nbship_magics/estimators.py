@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbship.facts import EstimatorFitted, FrameProfiled, Scalar
-from nbship.table import is_table
+from nbship.tabular import is_tabular
 from nbship_magics.cells import CellText, Fit, shown
 from nbship_magics.datasets import snapshot
 from nbship_magics.session import Session
@@ -118,7 +118,7 @@ class Estimators:
         if call is None or call.frame is None:
             return None, None
         frame: Any = self._namespace.get(call.frame)
-        if not is_table(frame):
+        if not is_tabular(frame):
             return call.frame, None
         if call.columns is not None:
             chosen = (

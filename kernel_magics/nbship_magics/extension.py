@@ -20,10 +20,10 @@ class Extension:
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._capture = (
+        self.capture = (
             None if os.environ.get(ENV_CAPTURE, "").lower() in OFF else Capture(shell, open_session())
         )
-        self._magics = Magics(shell, self._capture)
+        self._magics = Magics(shell, self.capture)
 
     def install(self) -> None:
         """Begin."""
@@ -31,8 +31,8 @@ class Extension:
         self._shell.register_magic_function(self._magics.cell, "cell", "ship")
         self._shell.input_transformers_cleanup.append(without_step)
         self._shell.set_hook("complete_command", self._completions, str_key="%ship")
-        if self._capture is not None:
-            self._capture.install()
+        if self.capture is not None:
+            self.capture.install()
         atexit.register(self.close)
 
     def remove(self) -> None:
@@ -48,8 +48,8 @@ class Extension:
         """Hand the journal over; called at the kernel's end too."""
         atexit.unregister(self.close)
         self._magics.close()
-        if self._capture is not None:
-            self._capture.session.close()
+        if self.capture is not None:
+            self.capture.session.close()
 
     def _completions(self, _: Any, event: Any) -> list[str]:
         words = event.line.split()

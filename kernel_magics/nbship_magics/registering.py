@@ -8,7 +8,7 @@ from typing import Any
 
 from nbship.errors import InputError
 from nbship.facts import ModelRegistered
-from nbship.table import is_table
+from nbship.tabular import is_tabular
 from nbship_magics import origin
 from nbship_magics.estimators import Estimators, profile_later, signature
 from nbship_magics.session import Session
@@ -41,7 +41,7 @@ def register(
         raise InputError(f"{model!r} cannot name a model", help="letters, digits, dot, dash and underscore")
     value = _named(namespace, variable)
     frame = _named(namespace, reference) if reference else None
-    if reference and not is_table(frame):
+    if reference and not is_tabular(frame):
         raise InputError(
             f"{reference} is a {type(frame).__name__}, not a table", help="give a frame or an array"
         )

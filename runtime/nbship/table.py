@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from nbship.errors import DataError, InputError
+from nbship.tabular import is_tabular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,22 +75,9 @@ def reader_of(path: Path) -> str | None:
     return READERS.get(Path(name).suffix)
 
 
-def is_table(value: object) -> bool:
-    """Tell whether a value can be hashed and profiled as a table. Imports nothing."""
-    kind = type(value)
-    root = kind.__module__.partition(".")[0]
-    if root == "pandas":
-        return kind.__name__ in {"DataFrame", "Series"}
-    if root == "pyarrow":
-        return kind.__name__ in {"Table", "RecordBatch"}
-    if root == "polars":
-        return kind.__name__ in {"DataFrame", "Series"}
-    return root == "numpy" and kind.__name__ == "ndarray" and getattr(value, "ndim", 0) in {1, 2}
-
-
 def columns(table: Any) -> list[Column]:
     """Give the columns of a table in order. Raises DataError for what is no table."""
-    if not is_table(table):
+    if not is_tabular(table):
         raise DataError(f"a {type(table).__name__} is not a table")
     root = type(table).__module__.partition(".")[0]
     if root == "pandas":

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nbship.registry import Registry
 
 _log = logging.getLogger("nbship.worker")
+_LAST_WORDS_S = 1.0
 _BACKGROUND = 10  # how far the drain steps back for the user's own work
 
 
@@ -202,10 +203,19 @@ class Answers:
         raise NbshipError(error["what"], where=error.get("where"), help=error.get("help"))
 
     def close(self) -> None:
-        """End the worker, which ends by itself when its stdin closes."""
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.close()
-            self._process = None
+        """End the worker: it ends by itself when its stdin closes, and is made to if it is at work."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        try:
+            process.wait(_LAST_WORDS_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     def _running(self) -> bool:
         return self._process is not None and self._process.poll() is None

@@ -1,0 +1,138 @@
+"""Against MLflow on SQLite: slow, because mlflow takes seconds to import and to make its tables."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cloudpickle
+import numpy as np
+import pandas as pd
+import pytest
+
+from nbship import config, drain
+from nbship.drift import compare
+from nbship.errors import DataError, InputError
+from nbship.facts import (
+    CellRan,
+    DatasetHashed,
+    DatasetRead,
+    EnvironmentSeen,
+    EstimatorFitted,
+    Fact,
+    FrameProfiled,
+    MetricComputed,
+    ModelRegistered,
+    ParameterSet,
+    SessionEnded,
+    SessionStarted,
+)
+from nbship.journal import Blobs, Journal
+from nbship.profile import profile
+from nbship.registry import Registry
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "default"
+    ),  # mlflow, SQLAlchemy and alembic warn of themselves while they load
+]
+
+
+class Doubling:
+    """A model of the user's: no library knows it."""
+
+    def predict(self, frame: pd.DataFrame) -> pd.Series[float]:
+        return frame["x"] * 2
+
+
+def session(settings: config.Config, name: str, *, reference: bool = True) -> None:
+    """Leave what a kernel leaves that has trained and registered."""
+    blobs = Blobs(folder=settings.blobs)
+    frame = pd.DataFrame({"x": np.arange(200.0)})
+    facts: list[Fact] = [
+        SessionStarted(python="3.11.7", user="ada", notebook_id="n", notebook_name="n.ipynb"),
+        DatasetRead(name="x.csv", source="x.csv", reader="pandas.read_csv", rows=200, columns=("x",)),
+        DatasetHashed(of=1, file="b3:" + "f" * 64, table="b3:" + "a" * 64),
+        ParameterSet(name="n", value=1),
+        ParameterSet(name="n", value=2),
+        CellRan(cell="c", source_hash="h", execution_count=1, succeeded=True),
+        EstimatorFitted(name="model", type="Doubling", parameters={"k": 1}),
+        MetricComputed(name="mae", value=1.5, function="mean_absolute_error"),
+        MetricComputed(name="mae", value=float("nan"), function="mean_absolute_error"),
+        EnvironmentSeen(requirements=("cloudpickle==3", "ipykernel==7", "pandas==3")),
+        ModelRegistered(
+            model="doubling",
+            variable="model",
+            type="Doubling",
+            format="cloudpickle",
+            blob=blobs.put(cloudpickle.dumps(Doubling())),
+            signature=(("x", "double"),),
+            profile_of=6 if reference else None,
+            user="ada",
+        ),
+        FrameProfiled(of=6, profile_blob=blobs.put(json.dumps(profile(frame).to_json()).encode())),
+        SessionEnded(),
+    ]
+    journal = Journal(settings.journals / name)
+    for fact in facts:
+        journal.append(fact)
+    journal.close()
+
+
+def test_a_journal_becomes_a_run_and_a_version_once(home: Path) -> None:
+    settings = config.load()
+    session(settings, "one")
+    done = drain.drain(settings)
+    (run,) = done.runs
+    assert run["registered"] == [{"model": "doubling", "version": 1, "ordinal": 10}]
+
+    # the receipt is lost, as when the worker dies between the store and it: nothing is doubled
+    (home / "journals" / "one" / "receipt.json").unlink()
+    assert drain.drain(settings).runs[0]["run_id"] == run["run_id"]
+    registry = Registry(settings)
+    client = registry.client
+    (kept,) = client.search_runs([found.experiment_id for found in client.search_experiments()])
+    assert kept.info.status == "FINISHED"
+    assert kept.data.params == {"n": "1", "n/2": "2", "model.k": "1"}
+    assert len(client.get_metric_history(run["run_id"], "mae")) == 2
+    (dataset,) = kept.inputs.dataset_inputs
+    assert dataset.dataset.digest == ("b3:" + "a" * 64)[:36]
+
+    # versions: the first is champion, later ones challenge
+    (version,) = registry.versions("doubling")
+    assert (version.stage, version.aliases, version.status) == ("production", ("champion",), "ready")
+    assert registry.datasets(version)[0].digest == "b3:" + "a" * 64
+    session(settings, "two", reference=False)
+    session(settings, "zwei", reference=False)
+    assert len(drain.drain(settings).written) == 2
+    stages = {item.version: (item.stage, item.aliases) for item in registry.versions("doubling")}
+    assert stages == {
+        1: ("production", ("champion",)),
+        2: ("experimental", ()),
+        3: ("staging", ("challenger",)),
+    }
+
+    # mlflow opens what was wrapped without being unpickled
+    import mlflow
+
+    model = mlflow.pyfunc.load_model("models:/doubling@champion")
+    assert list(model.predict(pd.DataFrame({"x": [1.0, 2.0]}))) == [2.0, 4.0]
+    assert model.metadata.get_input_schema().input_names() == ["x"]
+    folder = next(home.glob("artifacts/**/MLmodel")).parent
+    assert (folder / "requirements.txt").read_text() == "cloudpickle==3\npandas==3\n"
+
+    # drift is kept with the version
+    live = registry.champion("doubling")
+    known = registry.reference(live)
+    report = compare(known, profile(pd.DataFrame({"x": np.arange(200.0) + 500}), like=known))
+    registry.record_drift(live, "July/1", report, at=datetime(2026, 7, 1, tzinfo=UTC))
+    ((window, path),) = registry.windows(registry.champion("doubling"))
+    assert (window.window, window.severity) == ("July/1", "critical")
+    assert registry.report(live, path) == report
+
+    with pytest.raises(InputError, match="registered models: doubling"):
+        registry.champion("tripling")
+    with pytest.raises(DataError, match="no reference profile"):
+        registry.reference(registry.versions("doubling")[0])

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nbship import config, state, text
+from nbship.drift import DriftReport, compare
+from nbship.errors import StoreError
+from nbship.model import Dataset, ModelVersion, Window
+from nbship.profile import profile
+from nbship.registry import Registry
+
+CONTRACT = json.loads((Path(__file__).parents[1] / "contract" / "state.json").read_text())
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+WINDOWS = ("April", "July")
+
+
+class FakeRegistry:
+    """One version, two windows: in July `temp` has moved."""
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        if model != "bikeshare":
+            return []
+        return [
+            ModelVersion(
+                model=model,
+                version=1,
+                status="ready",
+                stage="production",
+                aliases=("champion",),
+                created="2026-01-01T00:00:00+00:00",
+                created_by="ada",
+                run_id="r",
+                source="models:/m-1",
+                tags={"nbship.notebook.id": "n", "nbship.notebook.name": "n.ipynb"},
+            )
+        ]
+
+    def metrics(self, _: ModelVersion) -> dict[str, float]:
+        return {"mae": 15.4, "odd": float("nan")}
+
+    def datasets(self, _: ModelVersion) -> list[Dataset]:
+        return [Dataset(name="x.csv", digest="b3:00")]
+
+    def windows(self, _: ModelVersion) -> list[tuple[Window, str]]:
+        rows = {"at": NOW.isoformat(), "rows": 700, "reference_rows": 1500}
+        severities: Sequence[Any] = ("none", "critical")
+        return [
+            (Window(window=name, severity=severity, **cast("dict[str, Any]", rows)), name)
+            for name, severity in zip(WINDOWS, severities, strict=True)
+        ]
+
+    def report(self, _: ModelVersion, path: str) -> DriftReport:
+        rng = np.random.default_rng(0)
+        known = profile(pd.DataFrame({"hr": rng.integers(0, 24, 1500), "temp": rng.normal(size=1500)}))
+        shift = 2.0 if path == "July" else 0.0
+        live = pd.DataFrame({"hr": rng.integers(0, 24, 700), "temp": rng.normal(shift, size=700)})
+        return compare(known, profile(live, like=known))
+
+
+def silent() -> NoReturn:
+    raise StoreError("nobody listens")
+
+
+def read(settings: config.Config, *, model: str = "bikeshare") -> state.ModelState:
+    opened = cast("Registry", FakeRegistry())
+    return state.read(model, "default", settings=settings, open_registry=lambda: opened, now=NOW)
+
+
+def shape(value: Any) -> Any:
+    """The keys of a document, however deep; lists by their first item, metrics by nothing."""
+    if isinstance(value, dict):
+        return {name: None if name == "metrics" else shape(item) for name, item in value.items()}
+    return [shape(value[0])] if isinstance(value, list) and value else None
+
+
+@pytest.mark.usefixtures("home")
+def test_the_document_has_the_keys_of_the_contract() -> None:
+    document = read(config.load()).to_json()
+    assert shape(document) == shape(CONTRACT)
+    json.dumps(document, allow_nan=False)
+
+
+@pytest.mark.usefixtures("home")
+def test_features_are_ranked_and_carry_their_history() -> None:
+    (drift,) = read(config.load()).drift
+    assert drift.severity == "critical"
+    assert [row.feature for row in drift.features] == ["temp", "hr"]
+    assert [point.window for point in drift.features[0].history] == ["April", "July"]
+    assert [point.severity for point in drift.features[0].history] == ["none", "critical"]
+
+
+@pytest.mark.usefixtures("home")
+def test_a_store_that_is_down_shows_what_was_last_known() -> None:
+    settings = config.load()
+    known = read(settings)
+    later = state.read(
+        "bikeshare", "default", settings=settings, open_registry=silent, now=datetime(2026, 2, 2, tzinfo=UTC)
+    )
+    assert (later.versions, later.drift) == (known.versions, known.drift)
+    assert later.store == replace(known.store, reachable=False, message="nobody listens")
+    assert later.revision != known.revision
+    unknown = state.read("other", "default", settings=settings, open_registry=silent, now=NOW)
+    assert unknown.versions == ()
+
+
+@pytest.mark.usefixtures("home")
+def test_the_revision_changes_with_what_is_shown_only() -> None:
+    settings = config.load()
+    assert read(settings).revision == read(settings).revision
+    assert read(settings, model="none").revision != read(settings).revision
+
+
+@pytest.mark.usefixtures("home")
+def test_the_terminal_shows_a_row_per_version_and_feature() -> None:
+    lines = text.state_lines(read(config.load()), width=110)
+    assert "production  champion" in lines
+    assert "temp" in lines
+    assert "April" in lines
