@@ -80,6 +80,7 @@ class SetupError(Exception):
 
 def set_up() -> None:
     """Bring .venv to what the lock and the sources ask for, doing only what changed."""
+    CACHE.mkdir(exist_ok=True)
     if not BIN.joinpath("python").exists():
         make_venv(find_python())
     done = read_stamp()
@@ -139,7 +140,6 @@ def install_packages(*, node_wheel: bool) -> None:
     """Install the locked packages, and Node as a wheel where the machine has none that fits."""
     if not BIN.joinpath("uv").exists():
         say("packages: uv, which installs the others")
-        CACHE.mkdir(exist_ok=True)
         uv_only = CACHE / "uv-requirement.txt"
         uv_only.write_text(locked("uv"))
         run([str(BIN / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(uv_only)])
@@ -221,7 +221,7 @@ def node_fits(node: str | None) -> bool:
 
 
 def environment() -> Mapping[str, str]:
-    """Give the environment of every command: .venv first on PATH, and every cache inside .cache."""
+    """Give the environment of every command: .venv first on PATH, and caches and Jupyter's folders inside .cache."""
     inside = {
         "UV_CACHE_DIR": "uv",
         "PIP_CACHE_DIR": "pip",
@@ -230,6 +230,10 @@ def environment() -> Mapping[str, str]:
         "npm_config_cache": "npm",
         "PYRIGHT_PYTHON_CACHE_DIR": "pyright",
         "MPLCONFIGDIR": "matplotlib",
+        "IPYTHONDIR": "ipython",
+        "JUPYTER_CONFIG_DIR": "jupyter/config",
+        "JUPYTER_DATA_DIR": "jupyter/data",
+        "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
     }
     caches = {name: str(CACHE / folder) for name, folder in inside.items()}
     fixed = {

@@ -193,8 +193,12 @@ def show_recorded(place: Place) -> Json:
     fact("run", run["run_id"])
     for dataset in run["datasets"]:
         fact("dataset", f"{dataset['name']}  {dataset['digest']}")
-    for name, value in run["params"].items():
+    own = {name: value for name, value in run["params"].items() if "." not in name}
+    for name, value in own.items():
         fact("parameter", f"{name} = {value}")
+    fact(
+        "parameters", f"and {len(run['params']) - len(own)} of the estimator, such as those it was not given"
+    )
     for name, value in run["metrics"].items():
         fact("metric", f"{name} = {value:.4f}")
     for made in run["registered"]:
