@@ -81,11 +81,11 @@ function Body({ situation, actions, now }: PartProps) {
               : words.__('Starting the nbship worker…')
           }
         >
-          <p>
-            {words.__(
-              'The first answer takes some ten seconds; your notebook is not held up by it.'
-            )}
-          </p>
+          {situation.worker !== 'ready' && (
+            <p>
+              {words.__('It takes some ten seconds, once; your notebook is not held up by it.')}
+            </p>
+          )}
         </Notice>
       );
     case 'server-missing':

@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useId, useState } from 'react';
 
 import { ago, count, metric, moment, short } from './format';
 import { Section } from './Section';
@@ -32,8 +32,13 @@ export function Registry({ state, now }: { state: State; now: Date }) {
         </div>
       ) : (
         <ul className="jp-nbship-versions">
-          {shown.map(version => (
-            <Version key={version.version} version={version} now={now} />
+          {shown.map((version, index) => (
+            <Version
+              key={version.version}
+              version={version}
+              inUse={index === 0 || version.aliases.length > 0}
+              now={now}
+            />
           ))}
         </ul>
       )}
@@ -46,12 +51,27 @@ export function Registry({ state, now }: { state: State; now: Date }) {
   );
 }
 
-function Version({ version, now }: { version: ModelVersion; now: Date }) {
+interface VersionProps {
+  version: ModelVersion;
+  /** Versions that are neither the newest nor under an alias begin folded. */
+  inUse: boolean;
+  now: Date;
+}
+
+function Version({ version, inUse, now }: VersionProps) {
   const words = useWords();
+  const [open, setOpen] = useState(inUse);
+  const id = useId();
   const { created_by: by, run_id: run } = version;
   return (
     <li className="jp-nbship-version">
-      <div className="jp-nbship-version-head">
+      <button
+        type="button"
+        className="jp-nbship-version-head"
+        aria-expanded={open}
+        aria-controls={id}
+        onClick={() => setOpen(!open)}
+      >
         <strong>v{version.version}</strong>
         {version.aliases.map(alias => (
           <span key={alias} className="jp-nbship-chip jp-nbship-mod-alias">
@@ -60,39 +80,44 @@ function Version({ version, now }: { version: ModelVersion; now: Date }) {
         ))}
         {version.stage !== null && <span className="jp-nbship-chip">{version.stage}</span>}
         {version.status !== 'ready' && <span className="jp-nbship-chip">{version.status}</span>}
+        {!open && <small>{ago(version.created, now)}</small>}
+      </button>
+      <div id={id} hidden={!open}>
+        <dl className="jp-nbship-metrics">
+          {Object.entries(version.metrics).map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd title={String(value)}>{metric(value)}</dd>
+            </div>
+          ))}
+        </dl>
+        <dl className="jp-nbship-facts">
+          {version.datasets.map(dataset => (
+            <Fact key={`${dataset.name} ${dataset.digest ?? ''}`} name={words.__('data')}>
+              <span title={dataset.name}>{lastPart(dataset.name)}</span>
+              {dataset.digest !== null && (
+                <code title={dataset.digest}>{short(dataset.digest)}</code>
+              )}
+            </Fact>
+          ))}
+          {run !== null && (
+            <Fact name={words.__('run')}>
+              <code title={run}>{short(run)}</code>
+            </Fact>
+          )}
+          {version.package_commit !== null && (
+            <Fact name={words.__('package')}>
+              <code title={version.package_commit}>{short(version.package_commit)}</code>
+            </Fact>
+          )}
+          <Fact name={words.__('created')}>
+            <time dateTime={version.created} title={moment(version.created)}>
+              {ago(version.created, now)}
+            </time>
+            {by !== null && <span>{words.__('by %1', by)}</span>}
+          </Fact>
+        </dl>
       </div>
-      <dl className="jp-nbship-metrics">
-        {Object.entries(version.metrics).map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd title={String(value)}>{metric(value)}</dd>
-          </div>
-        ))}
-      </dl>
-      <dl className="jp-nbship-facts">
-        {version.datasets.map(dataset => (
-          <Fact key={`${dataset.name} ${dataset.digest ?? ''}`} name={words.__('data')}>
-            <span title={dataset.name}>{lastPart(dataset.name)}</span>
-            {dataset.digest !== null && <code title={dataset.digest}>{short(dataset.digest)}</code>}
-          </Fact>
-        ))}
-        {run !== null && (
-          <Fact name={words.__('run')}>
-            <code title={run}>{short(run)}</code>
-          </Fact>
-        )}
-        {version.package_commit !== null && (
-          <Fact name={words.__('package')}>
-            <code title={version.package_commit}>{short(version.package_commit)}</code>
-          </Fact>
-        )}
-        <Fact name={words.__('created')}>
-          <time dateTime={version.created} title={moment(version.created)}>
-            {ago(version.created, now)}
-          </time>
-          {by !== null && <span>{words.__('by %1', by)}</span>}
-        </Fact>
-      </dl>
     </li>
   );
 }
