@@ -45,9 +45,8 @@ BROWSERS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
 
-#: What the built extension depends on, so what makes an editable install stale.
-BUILD_INPUTS = (
-    "pyproject.toml",
+#: What the built front end depends on.
+FRONT_END = (
     "extension/*.*",
     "extension/.yarnrc.yml",
     "extension/jupyter-config/**/*",
@@ -85,16 +84,24 @@ def set_up() -> None:
         make_venv(find_python())
     done = read_stamp()
     node = "" if node_fits(shutil.which("node", path=search_path())) else "wheel"
-    wanted = {"packages": digest([LOCK, NODE_LOCK]) + node, "project": digest(build_inputs())}
-    if done == wanted and built():
+    wanted = inputs()
+    if done == wanted and built() and not node:
         return
-    if done.get("packages") != wanted["packages"]:
+    if done.get("packages") != wanted["packages"] or node:
         install_packages(node_wheel=bool(node) or BIN.joinpath("node").exists())
-    install_project()
+    install_project(anew=done.get("front end") != wanted["front end"])
     # The build may write files of its own among its inputs: stamp what is there now.
-    wanted["packages"] = digest([LOCK, NODE_LOCK])
-    wanted["project"] = digest(build_inputs())
-    STAMP.write_text(json.dumps(wanted, indent=2) + "\n")
+    STAMP.write_text(json.dumps(inputs(), indent=2) + "\n")
+
+
+def inputs() -> dict[str, str]:
+    """Give a hash of everything that the environment is made from, by what it is for."""
+    front_end = [file for pattern in FRONT_END for file in ROOT.glob(pattern) if file.is_file()]
+    return {
+        "packages": digest([LOCK, NODE_LOCK]),
+        "project": digest([ROOT / "pyproject.toml"]),
+        "front end": digest(front_end),
+    }
 
 
 def find_python() -> str:
@@ -165,9 +172,13 @@ def locked(package: str) -> str:
     return found[0]
 
 
-def install_project() -> None:
-    """Install the project itself, editable; its build compiles the JupyterLab extension."""
-    say("project: nbship, editable; building the JupyterLab extension (the first time takes minutes)")
+def install_project(*, anew: bool) -> None:
+    """Install the project itself, editable; its build compiles the JupyterLab extension, where that changed."""
+    if anew:
+        # The build looks at some of the sources' times only; without its output it has to run.
+        shutil.rmtree(ROOT / "extension" / "nbship_lab" / "labextension", ignore_errors=True)
+    told = "; building the JupyterLab extension (the first time takes minutes)" if anew else ""
+    say(f"project: nbship, editable{told}")
     command = [str(BIN / "uv"), "pip", "install", "--quiet", "--python", str(BIN / "python")]
     run([*command, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
 
@@ -280,11 +291,6 @@ def digest(files: Iterable[Path]) -> str:
     for file in sorted(files):
         total.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
     return total.hexdigest()
-
-
-def build_inputs() -> list[Path]:
-    """List the files that the editable build reads."""
-    return [file for pattern in BUILD_INPUTS for file in ROOT.glob(pattern) if file.is_file()]
 
 
 def read_stamp() -> dict[str, str]:
