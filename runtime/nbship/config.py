@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from platformdirs import user_data_path
-
 from nbship import names
 from nbship.errors import InputError
 
@@ -94,8 +92,11 @@ def load(*, start: Path | None = None, profile: str | None = None) -> Config:
 
 def home_folder() -> Path:
     """Give the folder that holds everything of this user: ``NBSHIP_HOME``, or the platform's data folder."""
-    given = os.environ.get(names.ENV_HOME)
-    return Path(given).expanduser().absolute() if given else user_data_path("nbship", appauthor=False)
+    if given := os.environ.get(names.ENV_HOME):
+        return Path(given).expanduser().absolute()
+    from platformdirs import user_data_path
+
+    return user_data_path("nbship", appauthor=False)
 
 
 def _tracking_uri(

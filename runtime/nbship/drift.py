@@ -231,7 +231,8 @@ def _binned(p: Any, q: Any) -> tuple[Test, Test]:
     js_limits = _limits("js", lambda sure: measures.js_null(sure, bins, n, m))
     if measures.is_thin(p, n, m):
         law = measures.SmallSample(p, n, m)
-        psi_limits, p_value = _limits("psi", law.null), law.p_value(value)
+        psi_limits = _limits("psi", law.null)
+        p_value: float | None = law.p_value(value)
     else:
         psi_limits = _limits("psi", lambda sure: measures.psi_null(sure, bins, n, m))
         p_value = measures.psi_p_value(value, bins, n, m)

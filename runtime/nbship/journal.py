@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING, Any
 
 from nbship import facts, names
 from nbship.facts import Fact
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _log = logging.getLogger("nbship.journal")
 _CHECKSUM_LENGTH = 8
@@ -52,7 +53,7 @@ class Journal:
         self._clock = clock
         self._ordinal = 0
         self._pid = os.getpid()
-        self._lock = FileLock(folder / names.FILE_WRITER_LOCK, thread_local=False)
+        self._lock: FileLock | None = None
         self._file: int | None = None
 
     @property
@@ -75,11 +76,12 @@ class Journal:
             if written != len(line):
                 os.write(file, b"\n")  # the torn line ends here and is dropped by its checksum
                 self._fail(OSError("the disk took only a part of a line"))
-        except (OSError, Timeout, ValueError) as error:
+        except (OSError, ValueError) as error:  # a lock that another holds is an OSError too
             self._fail(error)
 
     def _open(self) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = self._lock or _writer_lock(self.folder)
         self._lock.acquire(timeout=0)
         self._file = os.open(self.folder / names.FILE_FACTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         return self._file
@@ -103,7 +105,7 @@ class Journal:
         if self._file is not None:
             os.close(self._file)
             self._file = None
-        if self._lock.is_locked:
+        if self._lock is not None:
             self._lock.release()
 
 
@@ -140,13 +142,20 @@ def is_live(folder: Path) -> bool:
     path = folder / names.FILE_WRITER_LOCK
     if not path.exists():
         return False
-    lock = FileLock(path)
+    lock = _writer_lock(folder)
     try:
         lock.acquire(timeout=0)
-    except (Timeout, OSError):
+    except OSError:
         return True
     lock.release()
     return False
+
+
+def _writer_lock(folder: Path) -> FileLock:
+    """Give the lock of a session's writer. Loaded late: a kernel that only loads nbship waits for nothing."""
+    from filelock import FileLock
+
+    return FileLock(folder / names.FILE_WRITER_LOCK, thread_local=False)
 
 
 def _line(fact: Fact) -> bytes:

@@ -126,7 +126,7 @@ def _pandas_column(name: str, series: Any) -> Column:
 def _instants(series: Any) -> pa.Array:
     """Give times with a zone, past a conversion of pandas that pandas itself warns of."""
     naive = pa.Array.from_pandas(series.dt.tz_convert(None))
-    return naive.cast(pa.timestamp(naive.type.unit, pa.lib.tzinfo_to_string(series.dtype.tz)))
+    return naive.cast(pa.timestamp(naive.type.unit, str(series.dtype.tz).removeprefix("UTC") or "UTC"))
 
 
 def _as_text(name: str, series: Any) -> pa.Array:
