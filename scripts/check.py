@@ -87,11 +87,12 @@ def carry_out(part: Part, environment: Mapping[str, str]) -> Outcome:
     passed, counts = True, ""
     for command in part.commands:
         print(f"\n=== {part.name}: {command}", flush=True)
+        begun = time.monotonic()
         code, last = follow(command, ROOT / part.folder, environment)
         counts = last if "passed" in last or "failed" in last else counts
-        if code != 0:
-            print(f"=== {part.name}: failed, exit code {code}", flush=True)
-            passed = False
+        told = "ok" if code == 0 else f"failed, exit code {code}"
+        print(f"=== {part.name}: {told}, {time.monotonic() - begun:.0f} s", flush=True)
+        passed = passed and code == 0
     return Outcome(part.name, passed, time.monotonic() - started, counts)
 
 
