@@ -28,7 +28,7 @@ def psi(reference: Counts, current: Counts) -> float:
     Shares below 1e-4 count as 1e-4; they are not scaled anew. Source: Siddiqi, Credit Risk Scorecards (2006), ch. 6.
 
     >>> round(psi(np.array([20, 20, 20, 20, 20]), np.array([10, 15, 20, 25, 30])), 12)
-    0.13540251005
+    0.135402510055
     """
     p = np.maximum(shares(reference), EMPTY_SHARE)
     q = np.maximum(shares(current), EMPTY_SHARE)
