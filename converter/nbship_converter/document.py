@@ -11,7 +11,7 @@ from nbship_converter.verify import Verification
 __all__ = ["readme"]
 
 
-def readme(program: Program, facts: Facts | None, package: str, verification: Verification | None) -> str:
+def readme(program: Program, facts: Facts | None, package: str, verification: Verification) -> str:
     """Give the README of the repository."""
     parts = [
         f"# {program.notebook.title}",
@@ -50,8 +50,8 @@ def _data(facts: Facts | None) -> list[str]:
     return ["## Data", "\n".join(f"- `data/{name}`" for name in names)] if names else []
 
 
-def _proof(verification: Verification | None) -> str:
-    if verification is None or not verification.ran:
+def _proof(verification: Verification) -> str:
+    if not verification.ran:
         return "The package was not compared with the notebook: it was exported without running it."
     text = (
         "The package was run in a fresh process and each result compared with what one clean run of the notebook "

@@ -5,9 +5,8 @@ from __future__ import annotations
 import keyword
 import re
 import sys
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,14 @@ from nbship_converter.effects import outward
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Facts, Notebook, Program
 from nbship_converter.paths import data_name
-from nbship_converter.project import Project, project
+from nbship_converter.polish import polish
+from nbship_converter.project import Project, documents, sources
+from nbship_converter.proof import prove
 from nbship_converter.read import load, read
 from nbship_converter.run import CELL_TIMEOUT_S, Run, clean_run
-from nbship_converter.verify import Verification, fingerprint_of, judge, run_package
-from nbship_converter.write import check_destination, fill, place, stage, tidy
+from nbship_converter.settle import settle
+from nbship_converter.verify import Verification, fingerprint_of
+from nbship_converter.write import check_destination, fill, place, stage
 
 __all__ = ["Exported", "Options", "export", "package_name"]
 
@@ -97,6 +99,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         program=program,
         facts=run.facts if run else None,
         package=package_name(options.package or notebook.stem),
+        python=options.python,
         content=content,
         data=_data(notebook.parent, run.facts) if run else {},
         expected={name: fingerprint_of(run.values[name]) for name in program.results if name in run.values}
@@ -104,16 +107,27 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         else {},
     )
     with stage(destination) as staged:
-        verification, proof_findings = _prove(plan, run, parsed, notebook, staged / "proof", options)
-        plan = replace(plan, verification=verification)
-        final = staged / "repository"
-        _lay_out(plan, final, copy_data=options.data)
-        files = place(final, destination)
+        repository = staged / "repository"
+        fill(repository, sources(plan))
+        findings += [*found, *polish(repository), *settle(repository, plan.package, python=options.python)]
+        verification = Verification(names=dict.fromkeys(program.results, "unchecked"), ran=False)
+        if run is not None and options.verify:
+            options.say("running the package and comparing")
+            verification, found = prove(
+                plan, run, repository / "src", again=lambda: _run(notebook, parsed, options)
+            )
+        else:
+            found = [Finding(code="NB404", message="the package was not compared with the notebook")]
+        fill(repository, documents(plan, verification))
+        if options.data:
+            fill(repository / "data", _small(plan.data))
+        findings += [*found, *polish(repository)]
+        files = place(repository, destination)
     return Exported(
         package=plan.package,
         path=destination.resolve(),
         program=program,
-        findings=(*findings, *found, *proof_findings),
+        findings=tuple(dict.fromkeys(findings)),
         verification=verification,
         files=tuple(files),
     )
@@ -169,74 +183,8 @@ def _data(folder: Path, facts: Facts) -> dict[str, Path]:
     return found
 
 
-def _lay_out(plan: Project, folder: Path, *, copy_data: bool) -> None:
-    fill(folder, project(plan))
-    if copy_data and sum(path.stat().st_size for path in plan.data.values()) <= MOST_DATA:
-        fill(folder / "data", {name: path.read_bytes() for name, path in plan.data.items()})
-    tidy(folder)
-
-
-def _prove(
-    plan: Project, run: Run | None, parsed: Notebook, notebook: Path, folder: Path, options: Options
-) -> tuple[Verification, list[Finding]]:
-    """Run the package and compare; a name that differs is volatile if the notebook itself does not repeat it."""
-    wanted = dict.fromkeys([*plan.program.results, *_required(run)])
-    if run is None or not options.verify:
-        return Verification(names=dict.fromkeys(wanted, "unchecked"), ran=False), [
-            Finding(code="NB404", message="the package was not compared with the notebook")
-        ]
-    options.say("running the package and comparing")
-    _lay_out(plan, folder, copy_data=False)
-    try:
-        with tempfile.TemporaryDirectory(prefix="nbship-data-") as scratch:
-            data = Path(scratch)
-            for name, path in plan.data.items():
-                (data / name).parent.mkdir(parents=True, exist_ok=True)
-                (data / name).symlink_to(path.resolve())
-            found = run_package(folder / "src", plan.package, python=options.python, data=data)
-    except RunError as error:
-        return Verification(names=dict.fromkeys(wanted, "missing")), [
-            Finding(code="NB406", message=f"{error.what} ({error.where})")
-        ]
-    verification = judge(wanted, run.values, found, run.facts.aliases)
-    if "different" in verification.names.values():
-        verification = _without_volatile(verification, run, parsed, notebook, options)
-    return verification, _told(verification)
-
-
-def _required(run: Run | None) -> list[str]:
-    """Models must be in Results whatever else is."""
-    return (
-        [name for name, kind in run.facts.kinds.items() if kind == "model" and not name.startswith("_")]
-        if run
-        else []
-    )
-
-
-def _without_volatile(
-    verification: Verification, run: Run, parsed: Notebook, notebook: Path, options: Options
-) -> Verification:
-    options.say("a name differs: running the notebook once more to see whether it repeats itself")
-    again = clean_run(parsed, notebook.parent, python=options.python, timeout_s=options.timeout_s)
-    names = dict(verification.names)
-    for name, outcome in verification.names.items():
-        if outcome == "different" and fingerprint_of(run.values[name]) != fingerprint_of(
-            again.values.get(name, [])
-        ):
-            names[name] = "volatile"
-    return replace(verification, names=names)
-
-
-def _told(verification: Verification) -> list[Finding]:
-    findings = []
-    for name, outcome in verification.names.items():
-        reason = verification.reasons.get(name, "")
-        if outcome == "volatile":
-            findings.append(
-                Finding(
-                    code="NB403", message=f"`{name}` differs between two clean runs of the notebook itself"
-                )
-            )
-        elif outcome not in ("equal", "close"):
-            findings.append(Finding(code="NB402", message=f"`{name}` is {outcome}: {reason}"))
-    return findings
+def _small(data: Mapping[str, Path]) -> dict[str, bytes]:
+    """Give the content of the data files where they are small enough, all together, to be committed."""
+    if sum(path.stat().st_size for path in data.values()) > MOST_DATA:
+        return {}
+    return {name: path.read_bytes() for name, path in data.items()}

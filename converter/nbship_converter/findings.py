@@ -32,6 +32,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "NB405": ("info", "Copy the file to the named place, or set the data folder."),
     "NB406": ("error", "Run the package by hand: `python -m PACKAGE run`; the traceback names the line."),
     "NB407": ("warning", "Export with --yes if the notebook may do that again."),
+    "NB410": ("info", "Mend the lines by hand where you like; a new export keeps the edits."),
     "NB408": ("warning", "Put a literal there and read it from the environment."),
     "NB409": (
         "info",

@@ -18,7 +18,7 @@ from nbship_converter.expectations import module_tests
 from nbship_converter.ir import Facts, Program
 from nbship_converter.verify import Verification
 
-__all__ = ["Project", "project"]
+__all__ = ["Project", "documents", "sources"]
 
 TEMPLATE = Path(__file__).parent / "templates" / "package"
 _TEMPLATE_PACKAGE = "notebook_package"
@@ -36,14 +36,14 @@ class Project:
     program: Program
     facts: Facts | None
     package: str
+    python: str
     content: Mapping[str, Any]
     data: Mapping[str, Path] = field(default_factory=dict)
-    verification: Verification | None = None
     expected: Mapping[str, str] = field(default_factory=dict)
 
 
-def project(plan: Project) -> dict[str, bytes]:
-    """Give every file of the repository but the data; generated Python is not formatted yet."""
+def sources(plan: Project) -> dict[str, bytes]:
+    """Give the package, its settings and the notebook; generated Python is not formatted yet."""
     files = {_renamed(path, plan.package): _renamed(text, plan.package) for path, text in _template().items()}
     source = f"src/{plan.package}"
     modules = emit(plan.program, plan.package)
@@ -53,15 +53,18 @@ def project(plan: Project) -> dict[str, bytes]:
     )
     if not any(step.plots for step in plan.program.steps):
         del files[f"{source}/figures.py"], files["tests/test_figures.py"]
-    files["tests/test_pipeline.py"] = ""
-    files |= module_tests(plan.program, plan.facts, plan.package, plan.verification)
-    files = {path: text for path, text in files.items() if text}
-    files[f"{source}/py.typed"] = ""
+    del files["tests/test_pipeline.py"], files["README.md"]
     files["pyproject.toml"] = _pyproject(files["pyproject.toml"], plan, modules)
     files["requirements.lock"] = _lock(plan.facts)
     files[f"notebooks/{_file_name(plan.program.notebook.name)}.ipynb"] = _notebook(plan.content)
-    files[".nbship/expected.json"] = _json(_expected(plan))
-    files["README.md"] = readme(plan.program, plan.facts, plan.package, plan.verification)
+    return {path: text.encode() for path, text in files.items()}
+
+
+def documents(plan: Project, verification: Verification) -> dict[str, bytes]:
+    """Give what can only be written once the package was compared: tests, README, expected fingerprints."""
+    files = module_tests(plan.program, plan.facts, plan.package, verification)
+    files[".nbship/expected.json"] = _json(_expected(plan, verification))
+    files["README.md"] = readme(plan.program, plan.facts, plan.package, verification)
     return {path: text.encode() for path, text in files.items()}
 
 
@@ -137,8 +140,8 @@ def _lock(facts: Facts | None) -> str:
     return "\n".join([*lines, *(facts.closure if facts else ())]) + "\n"
 
 
-def _expected(plan: Project) -> dict[str, Any]:
-    outcomes = dict(plan.verification.names) if plan.verification else {}
+def _expected(plan: Project, verification: Verification) -> dict[str, Any]:
+    outcomes = dict(verification.names)
     return {
         "schema": 1,
         "notebook": plan.program.notebook.id,

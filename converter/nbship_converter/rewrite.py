@@ -109,6 +109,15 @@ class _Rewriter(cst.CSTTransformer):
             return cst.Call(func=cst.Name("partial"), args=[cst.Arg(updated_node), *words])
         return updated_node
 
+    def leave_ExceptHandler(
+        self, original_node: cst.ExceptHandler, updated_node: cst.ExceptHandler
+    ) -> cst.ExceptHandler:
+        """Say what a bare ``except`` means."""
+        if updated_node.type is not None:
+            return updated_node
+        space = cst.SimpleWhitespace(" ")
+        return updated_node.with_changes(type=cst.Name("BaseException"), whitespace_after_except=space)
+
     def leave_SimpleString(
         self, original_node: cst.SimpleString, updated_node: cst.SimpleString
     ) -> cst.BaseExpression:

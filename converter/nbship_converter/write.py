@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +13,7 @@ from pathlib import Path
 
 from nbship.errors import WriteError
 
-__all__ = ["check_destination", "place", "stage", "tidy"]
+__all__ = ["check_destination", "fill", "place", "stage"]
 
 RECORD = ".nbship/files.json"
 
@@ -86,18 +84,10 @@ def fill(folder: Path, files: Mapping[str, bytes]) -> None:
         path.write_bytes(content)
 
 
-def tidy(folder: Path) -> None:
-    """Sort imports, drop unused ones and format, with the repository's own ruff settings."""
-    ruff = [sys.executable, "-m", "ruff"]
-    for arguments in (
-        ["check", "--fix-only", "--quiet", "--no-cache", "."],
-        ["format", "--quiet", "--no-cache", "."],
-    ):
-        subprocess.run([*ruff, *arguments], cwd=folder, check=False, capture_output=True)
-
-
 def place(staged: Path, destination: Path) -> list[str]:
     """Move the staged repository to its place and give the paths of its files."""
+    for cache in [*staged.rglob("__pycache__"), staged / ".mypy_cache"]:
+        shutil.rmtree(cache, ignore_errors=True)
     names = sorted(path.relative_to(staged).as_posix() for path in staged.rglob("*") if path.is_file())
     record = {name: _sha256((staged / name).read_bytes()) for name in names}
     fill(staged, {RECORD: (json.dumps(record, indent=1, sort_keys=True) + "\n").encode()})

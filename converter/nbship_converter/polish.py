@@ -1,0 +1,108 @@
+"""ruff over the exported repository: imports sorted, code formatted, and every finding mended or told.
+
+Only changes that keep the meaning are made. What is left (a comparison with ``None`` that pandas means, a
+mutable default) is the user's own way of writing: that line is suppressed by its code and reported.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from nbship_converter.findings import Finding
+
+__all__ = ["polish"]
+
+#: Rules whose "unsafe" fix keeps the meaning of code that stands in a function of its own.
+_KEEPS_MEANING = "E731,B905,F841,B007,B009,B010,UP"
+#: ``%d`` truncates a float where ``{:d}`` raises.
+_TRUNCATES = ("%d", "%i")
+
+
+def polish(folder: Path) -> list[Finding]:
+    """Sort, mend and format every Python file below the folder; tell which lines had to be suppressed."""
+    _ruff(folder, "check", "--fix-only")
+    _keep_truncating(folder)
+    _ruff(folder, "check", "--fix-only", "--unsafe-fixes", "--select", _KEEPS_MEANING)
+    for _ in range(3):
+        useless = [found for found in _remaining(folder) if found["code"] == "B018"]
+        if not useless:
+            break
+        for name in {found["filename"] for found in useless}:
+            _drop_lines(
+                Path(name), {found["location"]["row"] for found in useless if found["filename"] == name}
+            )
+        _ruff(folder, "check", "--fix-only", "--unsafe-fixes", "--select", "F841")
+    _ruff(folder, "check", "--fix-only")
+    _ruff(folder, "format")
+    left = _remaining(folder)
+    if left:
+        _ruff(folder, "check", "--add-noqa")
+        _ruff(folder, "format")
+    codes = sorted({str(found["code"]) for found in left})
+    return (
+        [Finding(code="NB410", message=f"{len(left)} lint findings suppressed ({', '.join(codes)})")]
+        if left
+        else []
+    )
+
+
+def _ruff(folder: Path, command: str, *options: str) -> str:
+    arguments = [sys.executable, "-m", "ruff", command, "--quiet", "--no-cache", *options, "."]
+    return subprocess.run(arguments, cwd=folder, check=False, capture_output=True, text=True).stdout
+
+
+def _remaining(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(_ruff(folder, "check", "--output-format", "json") or "[]")
+    return [one for one in found if one.get("code")]
+
+
+def _keep_truncating(folder: Path) -> None:
+    """Keep ``"%d" % x`` as it is written: its f-string form refuses floats."""
+    for found in _remaining(folder):
+        if found["code"] == "UP031":
+            path, row = Path(found["filename"]), found["location"]["row"] - 1
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            last = found["end_location"]["row"] - 1
+            if any(mark in "".join(lines[row : last + 1]) for mark in _TRUNCATES):
+                lines[last] = (
+                    lines[last].rstrip("\n") + "  # noqa: UP031\n"
+                    if "noqa" not in lines[last]
+                    else lines[last]
+                )
+                path.write_text("".join(lines), encoding="utf-8")
+
+
+def _drop_lines(path: Path, rows: set[int]) -> None:
+    """Take out expressions that stand alone and do nothing."""
+    wrapper = MetadataWrapper(cst.parse_module(path.read_text(encoding="utf-8")))
+    path.write_text(wrapper.visit(_Dropper(rows)).code, encoding="utf-8")
+
+
+class _Dropper(cst.CSTTransformer):
+    METADATA_DEPENDENCIES = (PositionProvider,)
+
+    def __init__(self, rows: set[int]) -> None:
+        super().__init__()
+        self.rows = rows
+
+    def leave_SimpleStatementLine(
+        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
+    ) -> Any:
+        row = self.get_metadata(PositionProvider, original_node).start.line
+        if row in self.rows and len(original_node.body) == 1 and isinstance(original_node.body[0], cst.Expr):
+            return cst.RemoveFromParent()
+        return updated_node
+
+    def leave_IndentedBlock(
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
+        if updated_node.body:
+            return updated_node
+        return updated_node.with_changes(body=[cst.SimpleStatementLine([cst.Pass()])])
