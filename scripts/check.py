@@ -57,9 +57,9 @@ PARTS = (
     Part("types", ("mypy", "mypy scripts benchmarks", "pyright")),
     Part("typescript", ("jlpm lint", "jlpm test --ci"), "extension"),
     Part("template", ("ruff check .", "ruff format --check .", "mypy --strict src", "pytest -q"), TEMPLATE),
-    Part("unit", ("pytest -q -n 2 --dist worksteal -m 'not browser and not wheel'",)),
-    Part("wheel", ("pytest -q -m wheel tests/house",)),
-    Part("browser", ("pytest -q -m browser tests/browser",)),
+    Part("unit", ("pytest -q -rs -n 2 --dist worksteal -m 'not browser and not wheel'",)),
+    Part("wheel", ("pytest -q -rs -m wheel tests/house",)),
+    Part("browser", ("pytest -q -rs -m browser tests/browser",)),
 )
 
 
