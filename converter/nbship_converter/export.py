@@ -146,7 +146,7 @@ def package_name(wanted: str) -> str:
 
 
 _KNOWN = frozenset(
-    "pandas numpy sklearn scipy matplotlib seaborn torch tensorflow keras xgboost lightgbm statsmodels tests src nbship".split()
+    "pandas numpy sklearn scipy matplotlib seaborn torch tensorflow keras xgboost lightgbm statsmodels test tests src nbship".split()
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
-__all__ = ["Loosening", "loosen"]
+__all__ = ["Loosening", "loosen", "place_of"]
 
 _ARGUMENT = re.compile(r'Argument (?:(\d+)|"(\w+)") to "(\w+)" (?:of "(\w+)" )?has incompatible type')
 
@@ -34,6 +34,13 @@ class _Changes:
     results: set[int] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     parameters: set[tuple[str, str | int]] = field(default_factory=set)
+
+
+def place_of(visitor: cst.MetadataDependent, node: cst.CSTNode) -> CodeRange:
+    """Give where a node stands, for a visitor that depends on PositionProvider."""
+    place = visitor.get_metadata(PositionProvider, node)
+    assert isinstance(place, CodeRange)
+    return place
 
 
 def loosen(code: str, complaints: Iterable[Loosening]) -> str:
@@ -61,7 +68,7 @@ class _Functions(cst.CSTVisitor):
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         if isinstance(node, (cst.FunctionDef, cst.BaseSmallStatement, cst.BaseExpression, cst.For)):
-            place = self.get_metadata(PositionProvider, node)
+            place = place_of(self, node)
             if isinstance(node, cst.FunctionDef):
                 self.functions.append((place, node))
             elif isinstance(node, cst.BaseExpression):
@@ -236,7 +243,7 @@ class _Loosener(cst.CSTTransformer):
         self.attributes = set()
 
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        line = self.get_metadata(PositionProvider, node).start.line
+        line = place_of(self, node).start.line
         self.open.append(set(self.changes.names.get(line, ())))
         self.annotations.append(node.returns)
 
@@ -245,7 +252,7 @@ class _Loosener(cst.CSTTransformer):
     ) -> cst.FunctionDef:
         names = self.open.pop()
         self.annotations.pop()
-        line = self.get_metadata(PositionProvider, original_node).start.line
+        line = place_of(self, original_node).start.line
         if line in self.changes.returns:
             updated_node = updated_node.with_changes(returns=cst.Annotation(cst.Name("Any")))
         wanted = {name for function, name in self.changes.parameters if function == original_node.name.value}
@@ -284,8 +291,8 @@ class _Loosener(cst.CSTTransformer):
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
     ) -> Any:
         small = updated_node.body[0]
-        line = self.get_metadata(PositionProvider, original_node.body[0]).start.line
-        end = self.get_metadata(PositionProvider, original_node.body[0]).end.line
+        line = place_of(self, original_node.body[0]).start.line
+        end = place_of(self, original_node.body[0]).end.line
         hit = any(line <= wanted <= end for wanted in self.changes.results)
         kind = self.annotations[-1] if self.annotations else None
         if not (hit and isinstance(small, cst.Return) and small.value is not None and kind is not None):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,8 @@ __all__ = ["Mirror", "mirror_of"]
 
 #: Files up to this size are copied; a larger one is linked.
 MOST_COPIED = 32 * 1024**2
+#: Folders above the root that ``../`` may reach.
+ABOVE = 4
 #: Bytes copied in all; what comes after is linked.
 MOST_COPIED_IN_ALL = 1024**3
 _SKIPPED = {
@@ -43,7 +45,9 @@ class Mirror:
     def __init__(self, scratch: Path, root: Path, home: Path) -> None:
         self.scratch = scratch
         self.root = root
-        self.folder = scratch / home.relative_to(root)
+        self.home = home
+        self.top = scratch.joinpath(*["up"] * ABOVE)
+        self.folder = self.top / home.relative_to(root)
         self.left = MOST_COPIED_IN_ALL
 
     def fill(self) -> None:
@@ -54,10 +58,31 @@ class Mirror:
                 for name in folders
                 if name not in _SKIPPED and not (Path(here) / name / "pyvenv.cfg").exists()
             ]
-            there = self.scratch / Path(here).relative_to(self.root)
+            there = self.top / Path(here).relative_to(self.root)
             there.mkdir(parents=True, exist_ok=True)
             for name in files:
                 self._bring(Path(here) / name, there / name)
+
+    def bring(self, relative: str) -> None:
+        """Bring one file or folder that lies outside the mirrored root, where it exists."""
+        source = (self.home / relative).resolve()
+        target = Path(os.path.normpath(self.folder / relative))
+        if target.exists() or not source.exists() or not target.is_relative_to(self.scratch):
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_file():
+            self._bring(source, target)
+        else:
+            shutil.copytree(
+                source,
+                target,
+                copy_function=self._bring_path,
+                dirs_exist_ok=True,
+                ignore=shutil.ignore_patterns(*_SKIPPED),
+            )
+
+    def _bring_path(self, source: str, target: str) -> None:
+        self._bring(Path(source), Path(target))
 
     def _bring(self, source: Path, target: Path) -> None:
         try:
@@ -79,13 +104,18 @@ class Mirror:
 
 
 @contextmanager
-def mirror_of(folder: Path) -> Generator[Mirror]:
-    """Give a mirror of the folder that is deleted afterwards."""
+def mirror_of(folder: Path, outside: Iterable[str] = ()) -> Generator[Mirror]:
+    """Give a mirror of the folder that is deleted afterwards.
+
+    ``outside`` names paths, relative to the folder, that the notebook mentions and that may lie above it.
+    """
     folder = folder.resolve()
     with TemporaryDirectory(prefix="nbship-", ignore_cleanup_errors=True) as scratch:
         mirror = Mirror(Path(scratch).resolve() / "tree", _root(folder), folder)
         mirror.fill()
         mirror.folder.mkdir(parents=True, exist_ok=True)
+        for relative in outside:
+            mirror.bring(relative)
         yield mirror
 
 

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from nbship_converter.ir import Notebook
 
-__all__ = ["data_name", "output_paths", "read_paths"]
+__all__ = ["data_name", "output_paths", "read_paths", "upward_paths"]
 
 
 def read_paths(notebook: Notebook, reads: Iterable[str]) -> dict[str, str]:
@@ -30,6 +30,13 @@ def output_paths(notebook: Notebook, writes: Iterable[str]) -> frozenset[str]:
     """Give the literals that name files which the notebook writes."""
     files = set(writes)
     return frozenset(text for text in _literals(notebook) if _normal(text) in files)
+
+
+def upward_paths(notebook: Notebook) -> list[str]:
+    """Give the literals that look like paths above the notebook's folder."""
+    return sorted(
+        {text for text in _literals(notebook) if text.startswith("../") and _normal(text).strip("./")}
+    )
 
 
 def data_name(path: str) -> str:

@@ -16,6 +16,7 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from nbship_converter.findings import Finding
+from nbship_converter.loosen import place_of
 
 __all__ = ["polish"]
 
@@ -95,7 +96,7 @@ class _Dropper(cst.CSTTransformer):
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
     ) -> Any:
-        row = self.get_metadata(PositionProvider, original_node).start.line
+        row = place_of(self, original_node).start.line
         if row in self.rows and len(original_node.body) == 1 and isinstance(original_node.body[0], cst.Expr):
             return cst.RemoveFromParent()
         return updated_node

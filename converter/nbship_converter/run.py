@@ -23,6 +23,7 @@ from nbship.canonical import Token
 from nbship.errors import RunError
 from nbship_converter.ir import CellFacts, Facts, Notebook, Signature
 from nbship_converter.mirror import Mirror, mirror_of
+from nbship_converter.paths import upward_paths
 
 __all__ = ["Run", "clean_run"]
 
@@ -51,7 +52,10 @@ def clean_run(
 
     Raises RunError that names the cell when one raises or takes longer than ``timeout_s`` seconds.
     """
-    with tempfile.TemporaryDirectory(prefix="nbship-witness-") as scratch, mirror_of(folder) as mirror:
+    with (
+        tempfile.TemporaryDirectory(prefix="nbship-witness-") as scratch,
+        mirror_of(folder, upward_paths(notebook)) as mirror,
+    ):
         witness = Path(scratch)
         executed = _execute(notebook, mirror, witness, python, timeout_s, progress)
         return Run(facts=_facts(witness, executed, mirror), values=dict(_values(witness)))

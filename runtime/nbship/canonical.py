@@ -54,6 +54,7 @@ _BY_TEXT = (
     slice,
 )
 _OPAQUE = (types.GeneratorType, types.CoroutineType, types.FrameType, types.TracebackType)
+_DRAWN_BY = frozenset({"matplotlib", "mpl_toolkits", "plotly", "altair", "bokeh", "seaborn", "ipywidgets"})
 _CACHES = frozenset({"_cache", "_cacher", "_item_cache"})
 _TIMING = re.compile(r"(^|_)(time|times|seconds|duration)_?$")
 
@@ -416,12 +417,18 @@ def _of(*kinds: type) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, kinds)
 
 
+def _is_drawing(value: Any) -> bool:
+    """Figures and widgets: a web of objects that holds no result."""
+    return type(value).__module__.split(".")[0] in _DRAWN_BY
+
+
 def _is_sparse(value: Any) -> bool:
     return type(value).__module__.startswith("scipy.sparse") and hasattr(value, "tocsr")
 
 
 _TAKERS: list[tuple[Callable[[Any], bool], _Taker]] = [
     (_of(enum.Enum), _take_enum),
+    (_is_drawing, _take_opaque),
     (_from("numpy", "ndarray"), _take_array),
     (_from("pandas", "DataFrame"), _take_frame),
     (_from("pandas", "Series", "Index"), _take_series),
