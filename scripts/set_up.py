@@ -157,6 +157,7 @@ def install_packages(*, node_wheel: bool) -> None:
         "pip",
         "install",
         "--quiet",
+        "--compile-bytecode",  # every later import is some times as fast
         "--python",
         str(BIN / "python"),
         "--require-hashes",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import keyword
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,7 +19,7 @@ import libcst as cst
 from nbship_converter.ir import Constant, Facts, Helper, Mark, Notebook, Statement
 from nbship_converter.uses import BUILTINS
 
-__all__ = ["classify", "constants_of", "helpers_of", "imports_of"]
+__all__ = ["JUDGES", "classify", "constants_of", "helpers_of", "imports_of"]
 
 #: Methods whose only effect is their value; a bare expression of these shows something and does nothing.
 _PURE = frozenset(
@@ -30,6 +31,8 @@ _PURE = frozenset(
     duplicated astype loc iloc summary query filter drop dropna fillna explained_variance_ratio_ rename copy
     get_feature_names_out classification_report confusion_matrix toarray todense to_numpy tolist""".split()
 )
+#: Calls that judge a model: what they say is the point of the notebook, bound to a name or only shown.
+JUDGES = re.compile(r"(_score|_error|_loss|_report|confusion_matrix|_auc)$|^auc$|\.score$")
 _PLOT_ROOTS = frozenset({"plt", "sns", "pyplot", "seaborn", "px", "go", "graphviz", "pylab"})
 _PLOT_METHODS = frozenset(
     """plot hist boxplot scatter bar barh pie imshow heatmap pairplot countplot distplot lmplot kdeplot show
@@ -200,7 +203,7 @@ def _only_shows(value: ast.expr) -> bool:
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             inplace = any(word.arg == "inplace" for word in node.keywords)
-            if name not in _PURE or inplace:
+            if inplace or not (name in _PURE or JUDGES.search(name)):
                 return False
     return True
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, replace
 
-from nbship_converter.classify import is_setting
+from nbship_converter.classify import JUDGES, is_setting
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Cell, Facts, Notebook, Statement
 from nbship_converter.uses import BUILTINS
@@ -147,6 +147,8 @@ class _Slice:
 
     def _is_root(self, cell: Cell) -> bool:
         if cell.step_tag or any(is_setting(s) for s in cell.statements):
+            return True
+        if any(JUDGES.search(call) for s in _code(cell) for call in s.use.calls):
             return True
         fact = self.facts.cells.get(cell.index) if self.facts else None
         if fact is not None and fact.writes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,7 +35,6 @@ _SKIPPED = {
     ".ruff_cache",
     ".pytest_cache",
     "mlruns",
-    ".nbship-demo",
 }
 
 
@@ -65,10 +64,12 @@ class Mirror:
 
     def bring(self, relative: str) -> None:
         """Bring one file or folder that lies outside the mirrored root, where it exists."""
+        if not os.path.normpath(relative).strip("./"):
+            return  # a bare `..` names everything: only what lies in the git root comes along
         source = (self.home / relative).resolve()
         target = Path(os.path.normpath(self.folder / relative))
         if target.exists() or not source.exists() or not target.is_relative_to(self.scratch):
-            return
+            return  # it is there, nowhere, or out of reach
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_file():
             self._bring(source, target)
@@ -104,14 +105,15 @@ class Mirror:
 
 
 @contextmanager
-def mirror_of(folder: Path, outside: Iterable[str] = ()) -> Generator[Mirror]:
+def mirror_of(folder: Path, outside: Collection[str] = ()) -> Generator[Mirror]:
     """Give a mirror of the folder that is deleted afterwards.
 
-    ``outside`` names paths, relative to the folder, that the notebook mentions and that may lie above it.
+    ``outside`` names paths above the folder, relative to it, that the notebook mentions. Where there are
+    any, the whole tree from the git root down is mirrored; where there is no git root, just those paths.
     """
     folder = folder.resolve()
     with TemporaryDirectory(prefix="nbship-", ignore_cleanup_errors=True) as scratch:
-        mirror = Mirror(Path(scratch).resolve() / "tree", _root(folder), folder)
+        mirror = Mirror(Path(scratch).resolve() / "tree", _root(folder) if outside else folder, folder)
         mirror.fill()
         mirror.folder.mkdir(parents=True, exist_ok=True)
         for relative in outside:

@@ -34,9 +34,7 @@ def output_paths(notebook: Notebook, writes: Iterable[str]) -> frozenset[str]:
 
 def upward_paths(notebook: Notebook) -> list[str]:
     """Give the literals that look like paths above the notebook's folder."""
-    return sorted(
-        {text for text in _literals(notebook) if text.startswith("../") and _normal(text).strip("./")}
-    )
+    return sorted({text for text in _literals(notebook) if text == ".." or text.startswith("../")})
 
 
 def data_name(path: str) -> str:

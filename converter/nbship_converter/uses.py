@@ -237,10 +237,12 @@ class _Walker(ast.NodeVisitor):
     # expressions
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
+        self.visit(node.generators[0].iter)  # the first iterable belongs to the scope around
         inner = _Walker()
         inner.sure = set(self.sure)
-        for generator in node.generators:
-            inner.visit(generator.iter)
+        for place, generator in enumerate(node.generators):
+            if place:
+                inner.visit(generator.iter)
             inner._target(generator.target)  # the same class, one scope further in
             for test in generator.ifs:
                 inner.visit(test)
