@@ -13,54 +13,22 @@ an ``opaque`` token, and a comparison that meets one says ``unchecked``, never `
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
-import decimal
-import enum
-import fractions
-import functools
 import itertools
 import math
-import pathlib
 import re
 import sys
 import textwrap
-import types
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Literal, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
-__all__ = ["Outcome", "compare", "digest", "is_timing", "tokens"]
+from nbship.content import Token, Walk, array_bytes, digest, is_timing
 
-Token = tuple[str, str, Any]
+__all__ = ["Outcome", "Token", "compare", "digest", "is_timing", "tokens"]
+
 Outcome = Literal["equal", "close", "different", "unchecked"]
 
 #: Relative distance up to which floats whose sums were taken in another order are called close.
 RTOL = 1e-12
-#: How deep a value is followed; deeper than any estimator seen, shallow enough for the interpreter's stack.
-MAX_DEPTH = 120
-
-_EXACT = (bool, int, str, bytes, type(None), complex)
-_BY_TEXT = (
-    dt.date,
-    dt.time,
-    dt.timedelta,
-    dt.tzinfo,
-    decimal.Decimal,
-    fractions.Fraction,
-    uuid.UUID,
-    pathlib.PurePath,
-    range,
-    slice,
-)
-_OPAQUE = (types.GeneratorType, types.CoroutineType, types.FrameType, types.TracebackType)
-_DRAWN_BY = frozenset({"matplotlib", "mpl_toolkits", "plotly", "altair", "bokeh", "seaborn", "ipywidgets"})
-_CACHES = frozenset({"_cache", "_cacher", "_item_cache"})
-_TIMING = re.compile(r"(^|_)(time|times|seconds|duration)_?$")
-
-
-class _Hasher(Protocol):
-    def update(self, data: Any, /) -> Any: ...
 
 
 def tokens(value: object, *, own: Iterable[str] = ()) -> Iterator[Token]:
@@ -72,18 +40,7 @@ def tokens(value: object, *, own: Iterable[str] = ()) -> Iterator[Token]:
     >>> list(tokens([1, 2.5]))
     [('', 'list', 2), ('[0]', 'int', 1), ('[1]', 'float', 2.5)]
     """
-    return _Walk(frozenset({"__main__", *own})).walk(value, "", 0)
-
-
-def digest(stream: Iterable[Token], hasher: _Hasher) -> None:
-    """Feed a token stream to a hasher (``blake3.blake3()``, ``xxhash.xxh3_128()``, any with ``update``)."""
-    numpy = sys.modules.get("numpy")
-    for label, kind, payload in stream:
-        hasher.update(f"{label}\0{kind}\0".encode("utf-8", "surrogatepass"))
-        if numpy is not None and isinstance(payload, numpy.ndarray):
-            hasher.update(_array_bytes(payload))
-        else:
-            hasher.update(repr(payload).encode("utf-8", "surrogatepass"))
+    return Walk(frozenset({"__main__", *own})).walk(value, "", 0)
 
 
 def compare(expected: Iterable[Token], found: Iterable[Token]) -> tuple[Outcome, str]:
@@ -114,15 +71,6 @@ def compare(expected: Iterable[Token], found: Iterable[Token]) -> tuple[Outcome,
     return outcome, ""
 
 
-def is_timing(name: str) -> bool:
-    """Whether an attribute or key of this name holds how long something took.
-
-    >>> is_timing("refit_time_"), is_timing("mean_fit_time"), is_timing("times_won")
-    (True, True, False)
-    """
-    return _TIMING.search(name) is not None
-
-
 def _relate(one: Any, other: Any) -> Outcome:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(one, numpy.ndarray):
@@ -139,314 +87,13 @@ def _relate_arrays(one: Any, other: Any) -> Outcome:
 
     if not isinstance(other, np.ndarray) or one.dtype != other.dtype or one.shape != other.shape:
         return "different"
-    if _array_bytes(one) == _array_bytes(other):
+    if array_bytes(one) == array_bytes(other):
         return "equal"
     if one.dtype.kind in "fc" and np.allclose(one, other, rtol=RTOL, atol=0.0, equal_nan=True):
         return "close"
     return "different"
 
 
-def _array_bytes(array: Any) -> memoryview | bytes:
-    import numpy as np
-
-    flat: Any = np.ascontiguousarray(array)
-    if flat.dtype.kind in "fc":
-        gone = np.isnan(flat)
-        if gone.any():
-            flat = flat.copy()
-            flat[gone] = np.nan  # one payload for all
-    return (
-        flat.tobytes()
-        if flat.dtype.kind in "mMV" or flat.ndim == 0
-        else memoryview(flat).cast("B")
-        if flat.size
-        else b""
-    )
-
-
 def _brief(payload: Any) -> str:
     text = re.sub(r"\s+", " ", repr(payload))
     return textwrap.shorten(text, 60, placeholder="...")
-
-
-class _Walk:
-    """One pass over a value; remembers what it is inside of, so that cycles end."""
-
-    def __init__(self, own: frozenset[str]) -> None:
-        self.own = own
-        self.inside: set[int] = set()
-
-    def walk(self, value: Any, label: str, depth: int) -> Iterator[Token]:
-        kind = type(value)
-        if kind in _EXACT:
-            yield label, kind.__name__, value
-        elif kind is float:
-            yield label, "float", value
-        elif id(value) in self.inside:
-            yield label, "cycle", self.name(kind)
-        elif depth > MAX_DEPTH:
-            yield label, "opaque", f"{kind.__name__} nested too deeply"
-        else:
-            self.inside.add(id(value))
-            try:
-                yield from self._taker(value)(self, value, label, depth + 1)
-            finally:
-                self.inside.discard(id(value))
-
-    def _taker(self, value: Any) -> _Taker:
-        for matches, taker in _TAKERS:
-            if matches(value):
-                return taker
-        return _take_instance
-
-    def name(self, kind: type) -> str:
-        """Give a class's identity: its module is left out where the class is the user's own."""
-        module = getattr(kind, "__module__", "") or ""
-        return kind.__qualname__ if module.split(".")[0] in self.own else f"{module}.{kind.__qualname__}"
-
-
-_Taker = Callable[[_Walk, Any, str, int], Iterator[Token]]
-
-
-def _take_array(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    masked = sys.modules["numpy"].ma.MaskedArray
-    if isinstance(value, masked):
-        yield label, "masked", str(value.dtype)
-        yield from walk.walk(value.filled(), f"{label}.data", depth)
-        yield from walk.walk(masked.__getattribute__(value, "mask"), f"{label}.mask", depth)
-    elif value.dtype.names:
-        yield label, "records", [str(value.dtype), list(value.shape)]
-        for name in value.dtype.names:
-            yield from walk.walk(value[name], f"{label}.{name}", depth)
-    elif value.dtype.kind == "O":
-        yield label, "objects", list(value.shape)
-        for place, item in enumerate(value.ravel()):
-            yield from walk.walk(item, f"{label}[{place}]", depth)
-    else:
-        yield label, f"array {value.dtype} {value.shape}", value.view(sys.modules["numpy"].ndarray)
-
-
-def _take_number(_: _Walk, value: Any, label: str, __: int) -> Iterator[Token]:
-    yield label, f"numpy {value.dtype}", value.item() if value.dtype.kind in "fiub" else repr(value)
-
-
-def _take_generator(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    state = value.bit_generator.state if hasattr(value, "bit_generator") else value.get_state(legacy=False)
-    yield label, "random", walk.name(type(value))
-    yield from walk.walk(state, f"{label}.state", depth)
-
-
-def _take_frame(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    yield label, "frame", list(value.shape)
-    yield from walk.walk(value.columns, f"{label}.columns", depth)
-    yield from walk.walk(value.index, f"{label}.index", depth)
-    for place in range(value.shape[1]):
-        yield from _column(walk, value.iloc[:, place], f"{label}[{value.columns[place]!r}]", depth)
-
-
-def _take_series(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    yield label, type(value).__name__, len(value)
-    yield from walk.walk(list(value.names) if hasattr(value, "names") else value.name, f"{label}.name", depth)
-    if hasattr(value, "index"):
-        yield from walk.walk(value.index, f"{label}.index", depth)
-    yield from _column(walk, value, label, depth)
-
-
-def _column(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    import numpy as np
-
-    pandas = sys.modules["pandas"]
-    if isinstance(value.dtype, np.dtype) and value.dtype.kind != "O":
-        yield from walk.walk(value.to_numpy(), label, depth)
-        return
-    yield label, "column", str(value.dtype)
-    if isinstance(value.dtype, pandas.CategoricalDtype):
-        categories: Any = value.dtype
-        yield from walk.walk(categories.categories, f"{label}.categories", depth)
-        yield from walk.walk(np.asarray(pandas.Categorical(value).codes), label, depth)
-        return
-    items: Any = np.array(value.astype(object), dtype=object)
-    items[np.asarray(pandas.isna(items))] = None
-    yield from _strings(walk, items, label, depth)
-
-
-def _strings(walk: _Walk, items: Any, label: str, depth: int) -> Iterator[Token]:
-    """Yield a column of text as two tokens instead of one for each row."""
-    if all(type(item) is str or item is None for item in items):
-        yield label, "lengths", [-1 if item is None else len(item) for item in items]
-        yield label, "text", "".join(item for item in items if item is not None)
-    else:
-        yield from walk.walk(items, label, depth)
-
-
-def _take_sparse(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    matrix = value.tocsr().copy()
-    matrix.sum_duplicates()
-    yield label, f"sparse {value.format}", list(matrix.shape)
-    for part in ("data", "indices", "indptr"):
-        yield from walk.walk(getattr(matrix, part), f"{label}.{part}", depth)
-
-
-def _take_tensor(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    yield label, "tensor", str(value.dtype)
-    array = value.detach().cpu() if hasattr(value, "detach") else value
-    yield from walk.walk(array.numpy(), label, depth)
-
-
-def _take_polars(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    yield label, "polars", [str(value.shape)]
-    columns = value.get_columns() if hasattr(value, "get_columns") else [value]
-    for column in columns:
-        yield f"{label}[{column.name!r}]", "column", str(column.dtype)
-        yield from walk.walk(column.to_list(), f"{label}[{column.name!r}]", depth)
-
-
-def _take_mapping(walk: _Walk, value: Mapping[Any, Any], label: str, depth: int) -> Iterator[Token]:
-    kept = [(key, item) for key, item in value.items() if not (type(key) is str and is_timing(key))]
-    yield label, walk.name(type(value)), len(kept)
-    for place, (key, item) in enumerate(kept):
-        if type(key) in _EXACT:
-            yield from walk.walk(item, f"{label}[{key!r}]", depth)
-        else:
-            yield from walk.walk(key, f"{label}.key{place}", depth)
-            yield from walk.walk(item, f"{label}.value{place}", depth)
-
-
-def _take_sequence(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    kind = type(value).__name__ if type(value) in (list, tuple) else walk.name(type(value))
-    yield label, kind, len(value)
-    for place, item in enumerate(value):
-        yield from walk.walk(item, f"{label}[{place}]", depth)
-
-
-def _take_set(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    import hashlib
-
-    def order(item: Any) -> str:
-        hasher = hashlib.sha256()
-        digest(walk.walk(item, "", depth), hasher)
-        return hasher.hexdigest()
-
-    yield label, type(value).__name__, len(value)
-    for place, item in enumerate(sorted(value, key=order)):
-        yield from walk.walk(item, f"{label}{{{place}}}", depth)
-
-
-def _take_enum(walk: _Walk, value: enum.Enum, label: str, _: int) -> Iterator[Token]:
-    yield label, "enum", f"{walk.name(type(value))}.{value.name}"
-
-
-def _take_text(walk: _Walk, value: Any, label: str, _: int) -> Iterator[Token]:
-    yield label, walk.name(type(value)), str(value) if not isinstance(value, dt.timedelta) else repr(value)
-
-
-def _take_named(walk: _Walk, value: Any, label: str, _: int) -> Iterator[Token]:
-    """Functions, classes and modules nested in a value count by name: their code is not what was computed."""
-    module = getattr(value, "__module__", None) or ""
-    name = getattr(value, "__qualname__", getattr(value, "__name__", repr(type(value))))
-    yield label, "named", name if module.split(".")[0] in walk.own else f"{module}.{name}"
-
-
-def _take_method(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    yield label, "method", value.__name__
-    yield from walk.walk(value.__self__, f"{label}.__self__", depth)
-
-
-def _take_opaque(walk: _Walk, value: Any, label: str, _: int) -> Iterator[Token]:
-    yield label, "opaque", walk.name(type(value))
-
-
-def _take_instance(walk: _Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    """Take an object apart as pickle would: how it is made, then its state."""
-    try:
-        reduced = value.__reduce_ex__(4)
-    except Exception:  # noqa: BLE001  # whatever the user's object raises, it only means: not comparable
-        yield label, "opaque", walk.name(type(value))
-        return
-    yield label, "instance", walk.name(type(value))
-    if isinstance(reduced, str):
-        return
-    _, arguments, *rest = reduced
-    state, items, pairs = [*rest, None, None, None][:3]
-    plain = [part for part in arguments if not isinstance(part, type)]
-    yield from walk.walk(plain, f"{label}()", depth)
-    yield from _state(walk, value, state, label, depth)
-    for name, extra in (("items", items), ("pairs", pairs)):
-        if extra is not None:
-            yield from walk.walk(list(extra), f"{label}.{name}", depth)
-
-
-def _state(walk: _Walk, value: Any, state: Any, label: str, depth: int) -> Iterator[Token]:
-    if isinstance(state, tuple) and len(state) == 2 and isinstance(state[1], dict):  # noqa: PLR2004  # (dict, slots)
-        yield from _state(walk, value, state[0], label, depth)
-        state = state[1]
-    if not isinstance(state, dict):
-        yield from walk.walk(state, f"{label}.state", depth)
-        return
-    cached = _cached_names(type(value))  # type: ignore[arg-type]  # a metaclass may forbid hashing; none seen does
-    for name in sorted(state, key=str):
-        if not (isinstance(name, str) and (name in cached or is_timing(name))):
-            yield from walk.walk(state[name], f"{label}.{name}", depth)
-
-
-@functools.lru_cache(maxsize=4096)
-def _cached_names(kind: type) -> frozenset[str]:
-    found = {
-        name
-        for base in kind.__mro__
-        for name, attribute in vars(base).items()
-        if isinstance(attribute, functools.cached_property)
-        or type(attribute).__name__ in ("cache_readonly", "CachedAttribute")
-    }
-    return frozenset(found) | _CACHES
-
-
-def _from(module: str, *names: str) -> Callable[[Any], bool]:
-    """Match instances of classes of a module that only counts where something has imported it."""
-
-    def matches(value: Any) -> bool:
-        loaded = sys.modules.get(module)
-        return loaded is not None and any(
-            isinstance(value, kind) for name in names if isinstance(kind := getattr(loaded, name, None), type)
-        )
-
-    return matches
-
-
-def _of(*kinds: type) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, kinds)
-
-
-def _is_drawing(value: Any) -> bool:
-    """Figures and widgets: a web of objects that holds no result."""
-    return type(value).__module__.split(".")[0] in _DRAWN_BY
-
-
-def _is_sparse(value: Any) -> bool:
-    return type(value).__module__.startswith("scipy.sparse") and hasattr(value, "tocsr")
-
-
-_TAKERS: list[tuple[Callable[[Any], bool], _Taker]] = [
-    (_of(enum.Enum), _take_enum),
-    (_is_drawing, _take_opaque),
-    (_from("numpy", "ndarray"), _take_array),
-    (_from("pandas", "DataFrame"), _take_frame),
-    (_from("pandas", "Series", "Index"), _take_series),
-    (_from("pandas", "Timestamp", "Timedelta", "Period", "Interval", "DateOffset"), _take_text),
-    (_from("numpy", "generic"), _take_number),
-    (_from("numpy.random", "Generator", "RandomState"), _take_generator),
-    (_is_sparse, _take_sparse),
-    (_from("torch", "Tensor"), _take_tensor),
-    (_from("tensorflow", "Tensor", "Variable"), _take_tensor),
-    (_from("polars", "DataFrame", "Series"), _take_polars),
-    (_of(*_BY_TEXT), _take_text),
-    (_of(types.MethodType), _take_method),
-    (_of(type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType), _take_named),
-    (_of(*_OPAQUE), _take_opaque),
-    (
-        lambda value: isinstance(value, dict) and not dataclasses.is_dataclass(value),
-        _take_mapping,
-    ),
-    (lambda value: isinstance(value, (list, tuple)), _take_sequence),
-    (_of(set, frozenset), _take_set),
-]

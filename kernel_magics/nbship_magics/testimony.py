@@ -1,0 +1,135 @@
+"""What can be said of a value without keeping it: a mark that changes with it, its kind, a summary."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import xxhash
+
+from nbship.canonical import digest, tokens
+
+__all__ = ["aliases", "kind", "mark", "open_figures", "origin", "random_marks", "summary", "tokens_or_opaque"]
+
+
+def tokens_or_opaque(value: object) -> Iterator[tuple[str, str, Any]]:
+    """Yield a value's tokens; one that cannot be taken apart ends with an opaque one."""
+    try:
+        yield from tokens(value)
+    except Exception as error:  # noqa: BLE001  # a value that cannot be taken apart is unchecked, not a failure
+        yield "", "opaque", f"{type(value).__name__} ({type(error).__name__})"
+
+
+def mark(value: object) -> str:
+    """Give a digest that changes with the value's content."""
+    if isinstance(value, (types.ModuleType, types.FunctionType, type)) or kind(value) == "figure":
+        return ""
+    hasher = xxhash.xxh3_128()
+    digest(tokens_or_opaque(value), hasher)
+    return hasher.hexdigest()
+
+
+def kind(value: Any) -> str:  # noqa: PLR0911  # one line for each kind of value
+    """Tell how Results treats a value: what is left out there is named here."""
+    module = type(value).__module__
+    if isinstance(value, type):
+        return "class"
+    if callable(value) and isinstance(
+        value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
+    ):
+        return "function"
+    if module.startswith(("matplotlib.", "mpl_toolkits.", "plotly.", "seaborn.", "altair.")):
+        return "figure"
+    if _holds_figures(value):
+        return "figure"
+    if isinstance(value, Iterator) or hasattr(value, "readline"):
+        return "iterator"
+    if isinstance(value, (bool, int, float, complex)) or (
+        module == "numpy" and not hasattr(value, "__len__")
+    ):
+        return "number"
+    if hasattr(value, "get_params") or _is_fitted_elsewhere(value):
+        return "model"
+    return "value"
+
+
+def _holds_figures(value: Any) -> bool:
+    """Whether an array of objects or a list holds figures or axes, as ``plt.subplots`` gives them."""
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray):
+        items = list(value.ravel()[:1]) if value.dtype.kind == "O" else []
+    else:
+        items = list(value)[:20] if isinstance(value, (list, tuple)) else []
+    return bool(items) and all(kind(item) == "figure" for item in items)
+
+
+def _is_fitted_elsewhere(value: Any) -> bool:
+    root = type(value).__module__.split(".")[0]
+    return root in ("xgboost", "lightgbm", "catboost", "statsmodels", "keras", "torch") and (
+        hasattr(value, "predict") or hasattr(value, "params") or hasattr(value, "state_dict")
+    )
+
+
+def origin(value: Any) -> str:
+    """Give ``module.name`` of functions and classes that were imported, empty for the user's own."""
+    module = getattr(value, "__module__", None) or ""
+    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)) and module not in (
+        "__main__",
+        "",
+    ):
+        return f"{module}.{getattr(value, '__name__', '')}"
+    return ""
+
+
+def aliases(values: dict[str, Any]) -> list[list[str]]:
+    """Group names that hold one mutable object."""
+    groups: dict[int, list[str]] = {}
+    for name, value in values.items():
+        if not isinstance(
+            value,
+            (str, bytes, int, float, complex, bool, type(None), tuple, frozenset, type, types.FunctionType),
+        ):
+            groups.setdefault(id(value), []).append(name)
+    return [sorted(names) for names in groups.values() if len(names) > 1]
+
+
+def open_figures() -> int:
+    """Count the figures that pyplot holds."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    return len(pyplot.get_fignums()) if pyplot is not None else 0
+
+
+def random_marks() -> dict[str, str]:
+    """Give a mark of each global random generator that is loaded."""
+    import random
+
+    marks = {"random": str(hash(random.getstate()))}
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        state = numpy.random.get_state()
+        marks["numpy"] = f"{xxhash.xxh3_64_hexdigest(state[1].tobytes())}:{state[2:]}"
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        marks["torch"] = xxhash.xxh3_64_hexdigest(torch.get_rng_state().numpy().tobytes())
+    return marks
+
+
+def summary(value: Any) -> dict[str, Any]:
+    """What a test may say about a value: its class, shape and columns, and a plain number itself."""
+    found: dict[str, Any] = {"class": type(value).__name__}
+    try:
+        if isinstance(value, (bool, int, float)):
+            found["number"] = value if isinstance(value, (bool, int)) else float(repr(float(value)))
+        elif type(getattr(value, "shape", None)) is tuple:
+            found["shape"] = [int(length) for length in value.shape]
+            if hasattr(value, "columns") and all(isinstance(name, str) for name in value.columns):
+                found["columns"] = [str(name) for name in value.columns][:200]
+            elif getattr(getattr(value, "dtype", None), "kind", "") in ("f", "i", "u", "b") and value.size:
+                found["mean"] = float(value.mean())
+        elif isinstance(value, (list, tuple, dict, set, str)):
+            found["length"] = len(value)
+    except Exception:  # noqa: BLE001  # the user's object may raise on any touch
+        return found
+    return found
