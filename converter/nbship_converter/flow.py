@@ -43,7 +43,8 @@ def flow_of(notebook: Notebook, facts: Facts | None) -> tuple[Flow, list[Finding
         if _computes(cell) and cell.index not in kept
     ]
     cells = tuple(cell for cell in _with_prose(notebook.cells) if cell.index in kept)
-    findings += _undefined(notebook, cells)
+    if facts is None:  # a notebook that ran has shown that its names are defined
+        findings += _undefined(notebook, cells)
     return Flow(kept=cells, results=results, variables=variables), findings
 
 

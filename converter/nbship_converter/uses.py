@@ -67,14 +67,12 @@ class _Walker(ast.NodeVisitor):
         self.global_writes: set[str] = set()
         self.calls: set[str] = set()
         self.sure: set[str] = set()
-        self.depth = 0
 
     # names
 
     def bind(self, name: str) -> None:
         self.binds.append(name)
-        if self.depth == 0:
-            self.sure.add(name)
+        self.sure.add(name)
 
     def read(self, name: str) -> None:
         if name not in self.sure:
@@ -142,10 +140,10 @@ class _Walker(ast.NodeVisitor):
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         self.visit(node.iter)
-        self.depth += 1
+        before = set(self.sure)
         self._target(node.target)
         self._body([*node.body, *node.orelse])
-        self.depth -= 1
+        self.sure = before
 
     visit_AsyncFor = visit_For
 
@@ -155,9 +153,7 @@ class _Walker(ast.NodeVisitor):
 
     def visit_If(self, node: ast.If) -> None:
         self.visit(node.test)
-        before = set(self.sure)
         self._branch(node.body)
-        self.sure = before
         self._branch(node.orelse)
 
     def visit_Try(self, node: ast.Try | ast.TryStar) -> None:
@@ -194,9 +190,10 @@ class _Walker(ast.NodeVisitor):
             self._branch(case.body)
 
     def _branch(self, body: Iterable[ast.stmt]) -> None:
-        self.depth += 1
+        """Walk a block that may not run: what it binds is sure inside it and not after it."""
+        before = set(self.sure)
         self._body(body)
-        self.depth -= 1
+        self.sure = before
 
     def _body(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:

@@ -10,6 +10,7 @@ import collections
 import sys
 import types
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 __all__ = ["describe", "merge", "public_path"]
@@ -140,6 +141,8 @@ def _items(items: Iterable[object], depth: int) -> str:
 
 
 def _of_instance(value: Any) -> str:
+    if isinstance(value, Path):
+        return "pathlib.Path"
     if isinstance(value, Iterator) and type(value).__module__ == "builtins":
         return "collections.abc.Iterator[typing.Any]"
     kind = type(value)

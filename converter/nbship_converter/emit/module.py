@@ -178,11 +178,33 @@ class Module:
             outputs={path: path for path in self.program.outputs},
             config=config,
         )
-        body = rewrite([s.node for s in step.statements], rewriting)
+        body = [self._annotated(node) for node in rewrite([s.node for s in step.statements], rewriting)]
         self._note(rewriting.used_names)
         if rewriting.used_partial:
             self.imports.add("from functools import partial")
         return self._assemble(step, body, config if rewriting.used_config or step.plots else None)
+
+    def _annotated(self, node: Any) -> Any:
+        """Annotate the functions and methods that stay inside a step."""
+        annotator, signatures = self.annotator, self.program.signatures
+
+        class Inside(cst.CSTTransformer):
+            classes: list[str] = []  # noqa: RUF012  # one visitor, one walk
+
+            def visit_ClassDef(self, node: cst.ClassDef) -> None:
+                self.classes = [*self.classes, node.name.value]
+
+            def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+                self.classes = self.classes[:-1]
+                return updated_node
+
+            def leave_FunctionDef(
+                self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+            ) -> cst.FunctionDef:
+                name = ".".join([*self.classes[-1:], original_node.name.value])
+                return annotator.annotate(updated_node, signatures.get(name), method=bool(self.classes))
+
+        return node.visit(Inside())
 
     def _assemble(self, step: Step, body: list[cst.BaseStatement], config: str | None) -> str:
         parameters = [
