@@ -1,7 +1,4 @@
-"""A notebook file -> Notebook: what computes, as the user's own nodes; magics get their proper Python.
-
-IPython's own transformer decides what is a magic, so nothing is guessed from a line's looks.
-"""
+"""A notebook file -> Notebook: what computes, as the user's own nodes, and the words around it."""
 
 from __future__ import annotations
 
@@ -9,27 +6,20 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import libcst as cst
-from IPython.core.inputtransformer2 import TransformerManager
-from libcst.metadata import MetadataWrapper, PositionProvider
 
 from nbship.errors import InputError
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Cell, Notebook, Statement
+from nbship_converter.magics import to_python, translate
 from nbship_converter.uses import use_of
 
 __all__ = ["load", "read"]
 
-#: Magics that only concern the notebook's front end.
-_FRONT_END = {
-    "matplotlib", "load_ext", "reload_ext", "unload_ext", "config", "autoreload", "pinfo", "pinfo2", "psource",
-    "who", "whos", "who_ls", "history", "magic", "lsmagic", "precision", "xmode", "colors", "pdb", "timeit",
-    "prun", "mprun", "memit", "lprun", "ship", "watermark", "notebook", "gui", "automagic", "pprint",
-}  # fmt: skip
 _INSTALL = re.compile(r"^\s*(?:[!%]\s*(?:\S*python\S*\s+-m\s+)?(?:pip|conda|mamba|uv)3?\b.*)$")
 _OURS = re.compile(r"^\s*%{1,2}(?:ship\b|load_ext\s+nbship\b|reload_ext\s+nbship\b)")
 _HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
@@ -196,7 +186,7 @@ def _cell(index: int, raw: dict[str, Any], text: str, prose: _Prose) -> tuple[Ce
 
 
 def _statements(index: int, source: str) -> tuple[tuple[Statement, ...], list[Finding]]:
-    code, findings = _python(index, source)
+    code, findings = to_python(index, source)
     try:
         module = cst.parse_module(code)
         ast.parse(code)
@@ -209,115 +199,42 @@ def _statements(index: int, source: str) -> tuple[tuple[Statement, ...], list[Fi
             ),
         ]
     kept: list[Statement] = []
-    for node, line in _with_lines(module):
-        for single in _split(node):
-            outcome = _translate(index, line, single)
+    for node, text, line in _with_lines(module):
+        for single, own in _split(node, text):
+            outcome = translate(index, line, single, own)
             findings += outcome.findings
-            for translated in outcome.nodes:
-                text = cst.Module(body=[translated]).code
-                kept.append(Statement(node=translated, code=text, cell=index, line=line, use=use_of(text)))
+            kept += [
+                Statement(node=found, code=code, cell=index, line=line, use=use_of(code))
+                for found, code in outcome.statements
+            ]
     return tuple(kept), findings
 
 
-def _python(index: int, source: str) -> tuple[str, list[Finding]]:
-    """Let IPython turn magics into calls; cell magics are opened or left out."""
-    body = source.lstrip("\n")
-    if not body.lstrip().startswith("%%"):
-        make_transformer: Any = TransformerManager
-        return make_transformer().transform_cell(source), []
-    first, _, rest = body.lstrip().partition("\n")
-    magic = first[2:].split()[0] if len(first) > 2 else ""  # noqa: PLR2004  # the two percent signs
-    if magic in ("time", "capture", "prun"):
-        code, findings = _python(index, rest)
-        return code, [*findings, Finding(code="NB102", message=f"left out `{first}`", cell=index, line=1)]
-    if magic == "timeit":
-        return "", [
-            Finding(code="NB102", message="left out a `%%timeit` cell: it binds nothing", cell=index, line=1)
-        ]
-    return "", [
-        Finding(code="NB105", message=f"left out a cell of another language (`{first}`)", cell=index, line=1)
-    ]
-
-
-def _with_lines(module: cst.Module) -> Iterator[tuple[Any, int]]:
-    """Give every statement with its line; comments above the first one are its own."""
-    positions = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
+def _with_lines(module: cst.Module) -> Iterator[tuple[Any, str, int]]:
+    """Give every statement with its text and its line; comments above the first one are its own."""
+    row = 1 + len(module.header)
     for place, node in enumerate(module.body):
-        line = positions[node].start.line
+        text = module.code_for_node(node)
+        line = row + len(node.leading_lines)
+        row += text.count("\n")
         if place == 0 and any(above.comment is not None for above in module.header):
-            yield node.with_changes(leading_lines=[*module.header, *node.leading_lines]), line
+            first = node.with_changes(leading_lines=[*module.header, *node.leading_lines])
+            yield first, module.code_for_node(first), line
         else:
-            yield node, line
+            yield node, text, line
 
 
-def _split(node: Any) -> Iterator[Any]:
+def _split(node: Any, text: str) -> Iterator[tuple[Any, str]]:
     """Give every ``a; b`` its own lines."""
-    if not isinstance(node, cst.SimpleStatementLine) or len(node.body) == 1:
-        yield (
-            node if not isinstance(node, cst.SimpleStatementLine) else _without_semicolon(node, node.body[0])
-        )
+    if not isinstance(node, cst.SimpleStatementLine) or ";" not in text:
+        yield node, text
         return
     for place, small in enumerate(node.body):
-        yield _without_semicolon(node if place == 0 else node.with_changes(leading_lines=()), small)
+        single = _without_semicolon(node if place == 0 else node.with_changes(leading_lines=()), small)
+        yield single, cst.Module(body=[single]).code
 
 
 def _without_semicolon(
     line: cst.SimpleStatementLine, small: cst.BaseSmallStatement
 ) -> cst.SimpleStatementLine:
     return line.with_changes(body=[small.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)])
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    nodes: tuple[Any, ...]
-    findings: tuple[Finding, ...] = ()
-
-
-def _translate(index: int, line: int, node: Any) -> _Outcome:
-    """Give a magic line its Python; any other statement stays as it is."""
-    text = cst.Module(body=[node]).code
-    if "get_ipython()" not in text:
-        return _Outcome((node,))
-    call = _magic_call(text)
-    if call is None:
-        if not isinstance(node, cst.SimpleStatementLine):
-            return _inside(index, line, node)
-        return _Outcome(
-            (), (Finding(code="NB103", message=f"left out `{text.strip()}`", cell=index, line=line),)
-        )
-    method, name, argument = call
-    if method == "run_line_magic" and name == "time" and argument:
-        return _Outcome(tuple(cst.parse_module(argument + "\n").body))
-    shown = f"%{name} {argument}".strip() if method == "run_line_magic" else f"!{name}"
-    if method == "run_line_magic" and name in _FRONT_END:
-        return _Outcome((), (Finding(code="NB102", message=f"left out `{shown}`", cell=index, line=line),))
-    return _Outcome((), (Finding(code="NB103", message=f"left out `{shown}`", cell=index, line=line),))
-
-
-def _inside(index: int, line: int, node: Any) -> _Outcome:
-    """Take the magic lines out of a compound statement."""
-    changed = node.visit(_MagicLines())
-    return _Outcome(
-        (changed,), (Finding(code="NB103", message="left out magics inside a block", cell=index, line=line),)
-    )
-
-
-class _MagicLines(cst.CSTTransformer):
-    def leave_SimpleStatementLine(
-        self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine
-    ) -> Any:
-        if "get_ipython()" in cst.Module(body=[original_node]).code:
-            return updated_node.with_changes(body=[cst.Pass()])
-        return updated_node
-
-
-def _magic_call(text: str) -> tuple[str, str, str] | None:
-    """Give (method, name, argument) of ``get_ipython().METHOD(...)`` that stands alone, else None."""
-    body = ast.parse(text).body
-    if len(body) != 1 or not isinstance(body[0], ast.Expr) or not isinstance(body[0].value, ast.Call):
-        return None
-    call = body[0].value
-    if not (isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "get_ipython()"):
-        return None
-    words = [word.value for word in call.args if isinstance(word, ast.Constant)]
-    return call.func.attr, str(words[0]) if words else "", str(words[1]) if len(words) > 1 else ""
