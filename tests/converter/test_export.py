@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from notebooks import write_notebook
 
 from nbship.errors import InputError, RunError, WriteError
 from nbship_converter.export import Exported, Options, export
+from nbship_converter.exporter import NbshipExporter
 from nbship_converter.reverify import reverify
 
 pytestmark = pytest.mark.slow
@@ -150,3 +153,11 @@ def test_without_a_run_the_package_is_compiled_and_not_called_proved(tmp_path: P
     assert done.verification.status == "not_run"
     assert not done.failed
     assert "NB404" in [finding.code for finding in done.findings]
+
+
+def test_nbconvert_gives_the_package_as_an_archive(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "n.ipynb", "raise SystemExit  # never run\n---\nx = max(1, 2)")
+    archive, _ = NbshipExporter().from_filename(str(path))
+    with zipfile.ZipFile(io.BytesIO(archive)) as found:
+        assert "n/src/n/pipeline.py" in found.namelist()
+    assert NbshipExporter().from_filename(str(path))[0] == archive
