@@ -31,7 +31,20 @@ def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, 
         paths=read_paths(notebook, facts.reads if facts else ()),
         outputs=output_paths(notebook, facts.writes if facts else ()),
     )
-    return program, [*findings, *found]
+    return program, [*findings, *found, *_unseeded(notebook, steps, facts)]
+
+
+def _unseeded(notebook: Notebook, steps: tuple[Step, ...], facts: Facts | None) -> list[Finding]:
+    """Tell where a kept cell draws from NumPy's global generator that nothing has seeded."""
+    kept = {cell for step in steps for cell in step.cells}
+    for cell in notebook.cells:
+        if any(call.endswith("seed") for s in cell.statements for call in s.use.calls):
+            return []
+        fact = facts.cells.get(cell.index) if facts else None
+        if fact and cell.index in kept and "numpy" in fact.random:
+            message = "draws random numbers that nothing has seeded: compared from one starting state"
+            return [Finding(code="NB411", message=message, cell=cell.index)]
+    return []
 
 
 def _made(results: dict[str, str], steps: tuple[Step, ...]) -> dict[str, str]:

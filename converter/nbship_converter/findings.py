@@ -28,6 +28,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "NB401": ("error", "Run the notebook top to bottom until it passes, then export again."),
     "NB402": ("error", "Look at the named value: in the notebook and in the package it differs."),
     "NB403": ("warning", "Seed the random generator that makes it, so that every run gives the same."),
+    "NB411": ("warning", "Seed it, or pass `random_state`, so that every run gives the same."),
     "NB404": ("warning", "Export again without --no-run or --no-verify to have the package proved."),
     "NB405": ("info", "Copy the file to the named place, or set the data folder."),
     "NB406": ("error", "Run the package by hand: `python -m PACKAGE run`; the traceback names the line."),

@@ -105,8 +105,9 @@ class _Slice:
 
     def _reads(self, cell: Cell) -> frozenset[str]:
         names: set[str] = set()
-        for statement in _code(cell):
-            names |= statement.use.needs
+        for statement in cell.statements:
+            if statement.mark in ("code", "plot") or _judges(statement):
+                names |= statement.use.needs
         pending = [name for name in names if name in self.deferred]
         seen: set[str] = set()
         while pending:
@@ -149,7 +150,7 @@ class _Slice:
     def _is_root(self, cell: Cell) -> bool:
         if cell.step_tag or any(is_setting(s) for s in cell.statements):
             return True
-        if any(JUDGES.search(call) for s in _code(cell) for call in s.use.calls):
+        if any(_judges(s) for s in cell.statements):
             return True
         fact = self.facts.cells.get(cell.index) if self.facts else None
         if fact is not None and fact.writes:
@@ -221,6 +222,11 @@ class _Slice:
 
 def _code(cell: Cell) -> list[Statement]:
     return [s for s in cell.statements if s.mark in ("code", "plot")]
+
+
+def _judges(statement: Statement) -> bool:
+    """Whether a statement says how good a model is, be it only by showing it."""
+    return statement.mark != "function" and any(JUDGES.search(call) for call in statement.use.calls)
 
 
 def _computed(name: str, statement: Statement) -> bool:

@@ -75,6 +75,8 @@ def _grouped(flow: Flow, facts: Facts | None) -> tuple[list[_Group], list[Findin
     taken: set[str] = set()
     waiting: list[Cell] = []
     for cell in flow.kept:
+        if not any(_stays(s) for s in cell.statements):
+            continue  # it only shows something; what it shows is computed above
         if not cell.step_tag and _only_sets(cell) and groups:
             waiting.append(cell)
             continue
@@ -185,12 +187,13 @@ def _unique(wanted: str, group: _Group, taken: set[str], cell: Cell) -> str:
         "evaluate": "evaluate",
         "predict": "predict",
     }.get(group.module, "run")
-    made = _slug(makes[-1]) if makes else ""
+    made = [_slug(name) for name in reversed(makes)]
+    heading = _slug(cell.heading)
     candidates = [
         wanted,
-        _slug(cell.heading),
-        f"{verb}_{made}" if made else verb,
-        f"{verb}_{_slug(cell.heading)}",
+        heading,
+        *(f"{verb}_{name}" for name in made if name),
+        *([f"{verb}_{heading}"] if heading else [verb]),
     ]
     for candidate in candidates:
         if candidate and candidate not in taken:

@@ -26,6 +26,8 @@ import dataclasses, pickle, sys
 from pathlib import Path
 source, package, out, data, output = sys.argv[1:6]
 sys.path.insert(0, source)
+from nbship.canonical import seed_generators
+seed_generators()
 from importlib import import_module
 from nbship.canonical import tokens
 Config = import_module(package + ".config").Config

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from nbship.canonical import seed_generators
 from nbship_magics import testimony
 from nbship_magics.calls import GAVE, SEEN, Calls, Instrument
 from nbship_magics.describe import describe
@@ -40,6 +41,8 @@ def load_ipython_extension(shell: Any) -> None:
     setattr(builtins, SEEN, witness.calls.seen)
     setattr(builtins, GAVE, witness.calls.gave)
     sys.addaudithook(witness.files.hook)
+    seed_generators()
+    witness.random = testimony.random_marks()
 
 
 class Witness:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 import re
 import sys
 import textwrap
@@ -23,12 +24,14 @@ from typing import Any, Literal
 
 from nbship.content import Token, Walk, array_bytes, digest, is_timing
 
-__all__ = ["Outcome", "Token", "compare", "digest", "is_timing", "tokens"]
+__all__ = ["Outcome", "Token", "compare", "digest", "is_timing", "seed_generators", "tokens"]
 
 Outcome = Literal["equal", "close", "different", "unchecked"]
 
 #: Relative distance up to which floats whose sums were taken in another order are called close.
 RTOL = 1e-12
+#: Where the global random generators begin in a run that is to be compared.
+SEED = 20_110_331
 
 
 def tokens(value: object, *, own: Iterable[str] = ()) -> Iterator[Token]:
@@ -41,6 +44,20 @@ def tokens(value: object, *, own: Iterable[str] = ()) -> Iterator[Token]:
     [('', 'list', 2), ('[0]', 'int', 1), ('[1]', 'float', 2.5)]
     """
     return Walk(frozenset({"__main__", *own})).walk(value, "", 0)
+
+
+def seed_generators() -> None:
+    """Give the global random generators of Python and NumPy one fixed state.
+
+    The notebook's run and the package's both begin here: what draws without a seed of its own can then be
+    compared as well.
+    """
+    random.seed(SEED)
+    try:
+        import numpy as np
+    except ModuleNotFoundError:
+        return
+    np.random.seed(SEED)  # noqa: NPY002  # the global generator is the one that is meant
 
 
 def compare(expected: Iterable[Token], found: Iterable[Token]) -> tuple[Outcome, str]:
