@@ -30,21 +30,24 @@ def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, 
         signatures=facts.signatures if facts else {},
         paths=read_paths(notebook, facts.reads if facts else ()),
         outputs=output_paths(notebook, facts.writes if facts else ()),
+        unseeded=_unseeded(notebook, steps, facts),
     )
-    return program, [*findings, *found, *_unseeded(notebook, steps, facts)]
+    if program.unseeded is not None:
+        message = "draws random numbers that nothing has seeded: compared from one starting state"
+        found = [*found, Finding(code="NB411", message=message, cell=program.unseeded)]
+    return program, [*findings, *found]
 
 
-def _unseeded(notebook: Notebook, steps: tuple[Step, ...], facts: Facts | None) -> list[Finding]:
-    """Tell where a kept cell draws from NumPy's global generator that nothing has seeded."""
+def _unseeded(notebook: Notebook, steps: tuple[Step, ...], facts: Facts | None) -> int | None:
+    """Give the first kept cell that draws from NumPy's global generator before anything has seeded it."""
     kept = {cell for step in steps for cell in step.cells}
     for cell in notebook.cells:
         if any(call.endswith("seed") for s in cell.statements for call in s.use.calls):
-            return []
+            return None
         fact = facts.cells.get(cell.index) if facts else None
         if fact and cell.index in kept and "numpy" in fact.random:
-            message = "draws random numbers that nothing has seeded: compared from one starting state"
-            return [Finding(code="NB411", message=message, cell=cell.index)]
-    return []
+            return cell.index
+    return None
 
 
 def _made(results: dict[str, str], steps: tuple[Step, ...]) -> dict[str, str]:

@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from nbship.canonical import SEED
 from nbship_converter.ir import Facts, Program, Step
 from nbship_converter.verify import Verification
 
-__all__ = ["module_tests"]
+__all__ = ["module_tests", "seeded"]
 
 _HEAD = '''"""What ``{module}`` makes is what the notebook had."""
 
@@ -37,6 +38,18 @@ def module_tests(
             )
     files["tests/test_pipeline.py"] = _pipeline(program, package)
     return files
+
+
+def seeded(conftest: str) -> str:
+    """Let the one run of the tests begin where the recorded values began."""
+    seeds = (
+        "    # the notebook seeds nothing: what is expected was recorded from this state\n"
+        f"    random.seed({SEED})\n    np.random.seed({SEED})\n"
+    )
+    imports = "import random\nfrom pathlib import Path\n\nimport numpy as np\n"
+    return conftest.replace("    return run(config)", f"{seeds}    return run(config)").replace(
+        "from pathlib import Path\n\n", imports
+    )
 
 
 def _steady(program: Program, verification: Verification) -> set[str]:

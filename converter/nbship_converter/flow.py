@@ -11,6 +11,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, replace
 
+import libcst as cst
+
 from nbship_converter.classify import JUDGES, is_setting
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Cell, Facts, Notebook, Statement
@@ -199,6 +201,11 @@ class _Slice:
                 later |= used
         return found
 
+    def _guessed(self, name: str, deleted: set[str]) -> str | None:
+        """Without facts: a value, unless it is deleted or a function or class that stays in its cell."""
+        defined = any(_defines(statement, name) for cell in self.cells for statement in _code(cell))
+        return None if name in deleted else "function" if defined else "value"
+
     def results(self, kept: set[int]) -> dict[str, str]:
         """Give the names of Results with their kinds, in the order in which the notebook first binds them."""
         names = dict.fromkeys(n for cell in self.cells for s in _code(cell) for n in s.use.binds)
@@ -214,10 +221,14 @@ class _Slice:
             whole = set(touching) <= kept or (
                 set(touching[touching.index(binding[-1]) :]) <= kept and binding[-1] in kept
             )
-            kind = self.facts.kinds.get(name) if self.facts else ("value" if name not in deleted else None)
+            kind = self.facts.kinds.get(name) if self.facts else self._guessed(name, deleted)
             if whole and kind and kind not in _LEFT_OUT_KINDS and not name.startswith("_"):
                 found[name] = kind
         return found
+
+
+def _defines(statement: Statement, name: str) -> bool:
+    return name in statement.use.binds and isinstance(statement.node, (cst.FunctionDef, cst.ClassDef))
 
 
 def _code(cell: Cell) -> list[Statement]:

@@ -168,7 +168,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """The whole notebook as steps, helpers, constants and imports: what emit turns into modules."""
+    """The whole notebook as steps, helpers, constants and imports: what emit turns into modules.
+
+    ``unseeded`` is the first cell that draws from NumPy's global generator before anything has seeded it.
+    """
 
     notebook: Notebook
     steps: tuple[Step, ...]
@@ -180,3 +183,4 @@ class Program:
     signatures: dict[str, Signature]
     paths: dict[str, str]
     outputs: frozenset[str]
+    unseeded: int | None = None

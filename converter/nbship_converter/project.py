@@ -14,7 +14,7 @@ import tomlkit
 
 from nbship_converter.document import readme
 from nbship_converter.emit import config_module, emit
-from nbship_converter.expectations import module_tests
+from nbship_converter.expectations import module_tests, seeded
 from nbship_converter.ir import Facts, Program
 from nbship_converter.verify import Verification
 
@@ -53,6 +53,8 @@ def sources(plan: Project) -> dict[str, bytes]:
     )
     if not any(step.plots for step in plan.program.steps):
         del files[f"{source}/figures.py"], files["tests/test_figures.py"]
+    if plan.program.unseeded is not None:
+        files["tests/conftest.py"] = seeded(files["tests/conftest.py"])
     del files["tests/test_pipeline.py"], files["README.md"]
     files["pyproject.toml"] = _pyproject(files["pyproject.toml"], plan, modules)
     files["requirements.lock"] = _lock(plan.facts)

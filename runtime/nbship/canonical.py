@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from nbship.content import Token, Walk, array_bytes, digest, is_timing
 
-__all__ = ["Outcome", "Token", "compare", "digest", "is_timing", "seed_generators", "tokens"]
+__all__ = ["SEED", "Outcome", "Token", "compare", "digest", "is_timing", "seed_generators", "tokens"]
 
 Outcome = Literal["equal", "close", "different", "unchecked"]
 
