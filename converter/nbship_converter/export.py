@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nbship.canonical import SEED
 from nbship.errors import RunError
 from nbship_converter.compile import compile_notebook
 from nbship_converter.effects import outward
@@ -114,7 +115,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         if run is not None and options.verify:
             options.say("running the package and comparing")
             verification, found = prove(
-                plan, run, repository / "src", again=lambda: _run(notebook, parsed, options)
+                plan, run, repository / "src", again=lambda: _run(notebook, parsed, options, seed=SEED + 1)
             )
         else:
             found = [Finding(code="NB404", message="the package was not compared with the notebook")]
@@ -150,7 +151,7 @@ _KNOWN = frozenset(
 )
 
 
-def _run(path: Path, parsed: Notebook, options: Options) -> Run:
+def _run(path: Path, parsed: Notebook, options: Options, *, seed: int = SEED) -> Run:
     outside = outward(parsed)
     if outside and not options.yes:
         cell, line, what = outside[0]
@@ -169,7 +170,7 @@ def _run(path: Path, parsed: Notebook, options: Options) -> Run:
             options.say(f"  {done} of {total} cells")
 
     return clean_run(
-        parsed, path.parent, python=options.python, timeout_s=options.timeout_s, progress=progress
+        parsed, path.parent, python=options.python, timeout_s=options.timeout_s, seed=seed, progress=progress
     )
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbship.canonical import Token
+from nbship.canonical import SEED, Token
 from nbship.errors import RunError
 from nbship_converter.ir import CellFacts, Facts, Notebook, Signature
 from nbship_converter.mirror import Mirror, mirror_of
@@ -46,10 +46,12 @@ def clean_run(
     *,
     python: str = sys.executable,
     timeout_s: int = CELL_TIMEOUT_S,
+    seed: int = SEED,
     progress: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Run the notebook and give what the witness saw.
 
+    ``seed`` is where the global random generators begin; a notebook that seeds them itself does not notice.
     Raises RunError that names the cell when one raises or takes longer than ``timeout_s`` seconds.
     """
     with (
@@ -57,14 +59,15 @@ def clean_run(
         mirror_of(folder, upward_paths(notebook)) as mirror,
     ):
         witness = Path(scratch)
-        executed = _execute(notebook, mirror, witness, python, timeout_s, progress)
+        environment = _environment(witness, seed)
+        executed = _execute(notebook, mirror, environment, python, timeout_s, progress)
         return Run(facts=_facts(witness, executed, mirror), values=dict(_values(witness)))
 
 
 def _execute(
     notebook: Notebook,
     mirror: Mirror,
-    witness: Path,
+    environment: dict[str, str],
     python: str,
     timeout_s: int,
     progress: Callable[[int, int], None] | None,
@@ -84,7 +87,7 @@ def _execute(
         client = NotebookClient(
             content, km=manager, timeout=timeout_s, resources={"metadata": {"path": str(mirror.folder)}}
         )
-        with _started(client, python, env=_environment(witness), cwd=str(mirror.folder)):
+        with _started(client, python, env=environment, cwd=str(mirror.folder)):
             for place, cell in enumerate(content.cells):
                 if progress is not None:
                     progress(place, len(cells))
@@ -129,11 +132,12 @@ def _failed(name: str, index: int, error: Any) -> RunError:
     )
 
 
-def _environment(witness: Path) -> dict[str, str]:
+def _environment(witness: Path, seed: int) -> dict[str, str]:
     return {
         **os.environ,
         "NBSHIP_WITNESS": str(witness),
         "NBSHIP_CAPTURE": "off",
+        "NBSHIP_SEED": str(seed),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
     }

@@ -41,7 +41,7 @@ def load_ipython_extension(shell: Any) -> None:
     setattr(builtins, SEEN, witness.calls.seen)
     setattr(builtins, GAVE, witness.calls.gave)
     sys.addaudithook(witness.files.hook)
-    seed_generators()
+    seed_generators(int(os.environ["NBSHIP_SEED"]))
     witness.random = testimony.random_marks()
 
 

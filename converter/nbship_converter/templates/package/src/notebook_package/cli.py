@@ -6,11 +6,16 @@ import argparse
 import ast
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from notebook_package.config import Config
+
+if TYPE_CHECKING:
+    from notebook_package.pipeline import Results
+
+Setting = bool | int | float | str | Path | list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"Error: {error}\n  help: Say where the data is with --data-dir.", file=sys.stderr)
         return 2
     for field in dataclasses.fields(results):
-        print(f"{field.name} = {_brief(getattr(results, field.name))}")
+        print(f"{field.name} = {_brief(results, field.name)}")
     return 0
 
 
@@ -48,16 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _reader(default: object) -> Any:
+def _reader(default: Setting | None) -> Callable[[str], Setting]:
     """Give the function that reads an option's text as the type its default has."""
     if default is None:
         return Path
     if isinstance(default, str):
         return str
 
-    def value(text: str) -> object:
+    def value(text: str) -> Setting:
         try:
-            found = ast.literal_eval(text)
+            found: Setting = ast.literal_eval(text)
         except (ValueError, SyntaxError) as error:
             raise argparse.ArgumentTypeError(f"{text!r} is not a {type(default).__name__}") from error
         if isinstance(default, float) and type(found) is int:
@@ -69,7 +74,8 @@ def _reader(default: object) -> Any:
     return value
 
 
-def _brief(value: object) -> str:
+def _brief(results: Results, name: str) -> str:
+    value = getattr(results, name)
     shape = getattr(value, "shape", None)
     if shape:
         return f"{type(value).__name__} {tuple(shape)}"
