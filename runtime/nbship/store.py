@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
-import socket
+import urllib.error
+import urllib.request
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,8 +27,8 @@ PATIENCE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
 }
-CONNECT_TIMEOUT_S = 3.0
-_PORTS = {"http": 80, "https": 443}
+#: How long a server may take for its first word; one that accepts and then says nothing is away as well.
+ANSWER_TIMEOUT_S = 5.0
 
 
 def connect(config: Config) -> MlflowClient:
@@ -44,15 +46,17 @@ def connect(config: Config) -> MlflowClient:
 
 
 def probe(uri: str) -> None:
-    """Raise StoreError if nobody listens at an HTTP address; importing mlflow to learn it takes seconds."""
+    """Raise StoreError if nobody answers at an HTTP address; importing mlflow to learn it takes seconds."""
     parts = urlsplit(uri)
-    if parts.scheme not in _PORTS or parts.hostname is None:
+    if parts.scheme not in ("http", "https"):
         return
+    place = parts._replace(netloc=parts.netloc.rpartition("@")[2], path=f"{parts.path.rstrip('/')}/health")
     try:
-        address = (parts.hostname, parts.port or _PORTS[parts.scheme])
-        socket.create_connection(address, CONNECT_TIMEOUT_S).close()
-    except (OSError, ValueError) as error:
-        raise _unreachable(uri, str(error)) from error
+        urllib.request.urlopen(place.geturl(), timeout=ANSWER_TIMEOUT_S).close()  # noqa: S310  # http(s) only
+    except urllib.error.HTTPError as answer:
+        answer.close()  # whatever it says, somebody is there
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise _unreachable(uri, str(getattr(error, "reason", error))) from error
 
 
 @contextlib.contextmanager

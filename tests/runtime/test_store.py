@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from nbship import store
+from nbship.errors import StoreError
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """A server that accepts and never answers."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answers everything with an error, as a server behind a login does."""
+
+    def do_GET(self) -> None:
+        self.send_error(401)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """A server that is there, and says no."""
+    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://user:secret@127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_server_that_never_answers_is_away(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "ANSWER_TIMEOUT_S", 0.2)
+    with pytest.raises(StoreError, match="timed out") as away:
+        store.probe(silent)
+    assert "nbship sync" in str(away.value)
+
+
+def test_a_port_where_nobody_listens_is_away() -> None:
+    with pytest.raises(StoreError, match="refused"):
+        store.probe("http://127.0.0.1:9")
+
+
+def test_a_server_that_says_no_is_there(refusing: str) -> None:
+    store.probe(refusing)
+
+
+def test_a_file_needs_no_answer() -> None:
+    store.probe("sqlite:////nowhere/mlflow.db")
