@@ -22,6 +22,7 @@ from nbship_converter.project import Project, documents, sources
 from nbship_converter.proof import prove
 from nbship_converter.read import load, read
 from nbship_converter.run import CELL_TIMEOUT_S, Run, clean_run
+from nbship_converter.secrets import refuse_keys
 from nbship_converter.settle import settle
 from nbship_converter.verify import Verification, fingerprint_of
 from nbship_converter.write import check_destination, fill, place, stage
@@ -88,12 +89,13 @@ class Exported:
 def export(notebook: Path, destination: Path, options: Options) -> Exported:
     """Export a notebook to a repository.
 
-    Raises InputError for what is no Python notebook, WriteError for a destination that holds other files,
+    Raises InputError for what is no Python notebook or holds an access key, WriteError for a destination that holds other files,
     RunError when the notebook does not run; in each case nothing is written.
     """
     content = load(notebook)
     check_destination(destination)
     parsed, findings = read(content, notebook.stem)
+    refuse_keys(parsed)
     run = _run(notebook, parsed, options) if options.run else None
     program, found = compile_notebook(parsed, run.facts if run else None)
     plan = Project(

@@ -20,25 +20,13 @@ CODES: dict[str, tuple[Severity, str]] = {
     "NB201": ("info", "Tag the cell `step:NAME` to keep it."),
     "NB202": ("error", "Define the name in a cell above, or tag the cell `skip`."),
     "NB203": ("info", "Give the cells tags of their own to choose the names."),
-    "NB204": ("warning", "Pass the value in and return it instead of writing to a global."),
-    "NB205": ("warning", "Name the columns or variables in code instead of in a string."),
-    "NB206": ("info", "Tag the cell `step:NAME` to choose the name yourself."),
-    "NB301": ("info", "Annotate it by hand; a new export keeps the annotation."),
-    "NB302": ("info", "Annotate it by hand; a new export keeps the annotation."),
-    "NB401": ("error", "Run the notebook top to bottom until it passes, then export again."),
+    "NB302": ("info", "Nothing has to be done; `# type: ignore[code]` marks the lines."),
     "NB402": ("error", "Look at the named value: in the notebook and in the package it differs."),
     "NB403": ("warning", "Seed the random generator that makes it, so that every run gives the same."),
-    "NB411": ("warning", "Seed it, or pass `random_state`, so that every run gives the same."),
     "NB404": ("warning", "Export again without --no-run or --no-verify to have the package proved."),
-    "NB405": ("info", "Copy the file to the named place, or set the data folder."),
     "NB406": ("error", "Run the package by hand: `python -m PACKAGE run`; the traceback names the line."),
-    "NB407": ("warning", "Export with --yes if the notebook may do that again."),
-    "NB410": ("info", "Mend the lines by hand where you like; a new export keeps the edits."),
-    "NB408": ("warning", "Put a literal there and read it from the environment."),
-    "NB409": (
-        "info",
-        "Run `uv pip compile pyproject.toml --generate-hashes -o requirements.lock` where an index answers.",
-    ),
+    "NB410": ("info", "Mend the lines in the notebook, or in the package, where you like."),
+    "NB411": ("warning", "Seed it, or pass `random_state`, so that every run gives the same."),
 }
 
 

@@ -16,6 +16,7 @@ from nbship_converter.document import readme
 from nbship_converter.emit import config_module, emit
 from nbship_converter.expectations import module_tests, seeded
 from nbship_converter.ir import Facts, Program
+from nbship_converter.secrets import KEY
 from nbship_converter.verify import Verification
 
 __all__ = ["Project", "documents", "sources"]
@@ -23,10 +24,6 @@ __all__ = ["Project", "documents", "sources"]
 TEMPLATE = Path(__file__).parent / "templates" / "package"
 _TEMPLATE_PACKAGE = "notebook_package"
 _CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
-#: Secrets that must not travel with the notebook: keys by their known looks, and what is called a password.
-SECRET = re.compile(
-    r"""(sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|hf_[A-Za-z0-9]{30,}|xox[abprs]-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{35})"""
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +163,7 @@ def _notebook(content: Mapping[str, Any]) -> str:
     for cell in content.get("cells", []):
         source = cell.get("source", "")
         text = source if isinstance(source, str) else "".join(source)
-        kept = {**cell, "source": SECRET.sub("REDACTED", text).splitlines(keepends=True)}
+        kept = {**cell, "source": KEY.sub("REDACTED", text).splitlines(keepends=True)}
         if cell.get("cell_type") == "code":
             kept |= {"outputs": [], "execution_count": None}
         cells.append(kept)

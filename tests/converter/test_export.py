@@ -161,3 +161,12 @@ def test_nbconvert_gives_the_package_as_an_archive(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(archive)) as found:
         assert "n/src/n/pipeline.py" in found.namelist()
     assert NbshipExporter().from_filename(str(path))[0] == archive
+
+
+def test_an_access_key_in_the_code_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    key = "AKIA" + "A1B2C3D4E5F6G7H8"
+    path = write_notebook(tmp_path / "n.ipynb", f"x = 1\n---\ny = 2\nTOKEN = {key!r}")
+    with pytest.raises(InputError, match=r"cell 1, line 2: an access key") as refused:
+        export(path, tmp_path / "out", Options(run=False, verify=False))
+    assert key not in str(refused.value)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["n.ipynb"]
