@@ -21,9 +21,10 @@ from nbship_converter.polish import polish
 from nbship_converter.project import Project, documents, sources
 from nbship_converter.proof import prove
 from nbship_converter.read import load, read
-from nbship_converter.run import CELL_TIMEOUT_S, Run, clean_run
+from nbship_converter.run import CELL_TIMEOUT_S, clean_run
 from nbship_converter.secrets import refuse_keys
 from nbship_converter.settle import settle
+from nbship_converter.testimony import Run
 from nbship_converter.verify import Verification, fingerprint_of
 from nbship_converter.write import check_destination, fill, place, stage
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from nbship.errors import RunError
 from nbship_converter.findings import Finding
 from nbship_converter.project import Project
-from nbship_converter.run import Run
+from nbship_converter.testimony import Run
 from nbship_converter.verify import Verification, fingerprint_of, judge, run_package
 
 __all__ = ["prove"]

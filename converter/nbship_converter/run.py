@@ -5,39 +5,29 @@ The run happens in a mirror of the notebook's folder. Install lines and cells ta
 
 from __future__ import annotations
 
-import json
 import os
-import pickle
 import re
 import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbship.canonical import SEED, Token
+from nbship.canonical import SEED
 from nbship.errors import RunError
-from nbship_converter.ir import CellFacts, Facts, Notebook, Signature
+from nbship_converter.ir import Notebook
 from nbship_converter.mirror import Mirror, mirror_of
 from nbship_converter.paths import upward_paths
+from nbship_converter.testimony import Run, testimony
 
-__all__ = ["Run", "clean_run"]
+__all__ = ["clean_run", "run_environment"]
 
 #: Seconds a cell may take before the run is given up.
 CELL_TIMEOUT_S = 1800
 _FINISH = "get_ipython().run_line_magic('nbship_testify', '')"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """The facts of a run, and the tokens of every value at its end."""
-
-    facts: Facts
-    values: dict[str, list[Token]]
 
 
 def clean_run(
@@ -59,9 +49,9 @@ def clean_run(
         mirror_of(folder, upward_paths(notebook)) as mirror,
     ):
         witness = Path(scratch)
-        environment = _environment(witness, seed)
+        environment = run_environment(witness, seed)
         executed = _execute(notebook, mirror, environment, python, timeout_s, progress)
-        return Run(facts=_facts(witness, executed, mirror), values=dict(_values(witness)))
+        return testimony(witness, executed, mirror)
 
 
 def _execute(
@@ -132,7 +122,8 @@ def _failed(name: str, index: int, error: Any) -> RunError:
     )
 
 
-def _environment(witness: Path, seed: int) -> dict[str, str]:
+def run_environment(witness: Path, seed: int = SEED) -> dict[str, str]:
+    """Give the environment in which a kernel is a witness that writes into the folder ``witness``."""
     return {
         **os.environ,
         "NBSHIP_WITNESS": str(witness),
@@ -165,56 +156,3 @@ def _kernel(python: str) -> Generator[Any]:
     manager = AsyncKernelManager(kernel_name="python3")
     manager._kernel_spec = spec  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # there is no other way to hand over a spec that is not installed
     yield manager
-
-
-def _facts(witness: Path, executed: list[int], mirror: Mirror) -> Facts:
-    lines = (witness / "cells.jsonl").read_text(encoding="utf-8").splitlines()
-    cells = {
-        index: _cell_facts(json.loads(line), mirror) for index, line in zip(executed, lines, strict=False)
-    }
-    end = json.loads((witness / "end.json").read_text(encoding="utf-8"))
-    written: set[str] = set()
-    reads: dict[str, None] = {}
-    for cell in cells.values():
-        reads.update(dict.fromkeys(path for path in cell.reads if path not in written))
-        written |= set(cell.writes)
-    return Facts(
-        cells=cells,
-        types=end["types"],
-        kinds=end["kinds"],
-        aliases=tuple(tuple(names) for names in end["aliases"]),
-        signatures={name: Signature(**found) for name, found in end["functions"].items()},
-        distributions={name: tuple(found) for name, found in end["distributions"].items()},
-        untyped=frozenset(end["untyped"]),
-        closure=tuple(end["closure"]),
-        summaries=end["summaries"],
-        origins=end["origins"],
-        python=end["python"],
-        reads=tuple(reads),
-        writes=tuple(sorted(written)),
-    )
-
-
-def _cell_facts(raw: dict[str, Any], mirror: Mirror) -> CellFacts:
-    def local(paths: list[str]) -> tuple[str, ...]:
-        found = (mirror.relative(path) for path in paths)
-        return tuple(path for path in found if path is not None and path != ".")
-
-    return CellFacts(
-        bound=frozenset(raw["bound"]),
-        changed=frozenset(raw["changed"]),
-        types=raw["types"],
-        random=frozenset(raw["random"]),
-        reads=local(raw["reads"]),
-        writes=local(raw["writes"]),
-        figures=raw["figures"],
-    )
-
-
-def _values(witness: Path) -> Iterator[tuple[str, list[Token]]]:
-    with (witness / "values.pickle").open("rb") as source:
-        while True:
-            try:
-                yield pickle.load(source)  # noqa: S301  # written a moment ago by our own witness, in our own scratch folder
-            except EOFError:
-                return

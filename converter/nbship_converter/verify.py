@@ -17,31 +17,17 @@ import blake3
 from nbship.canonical import Token, compare, digest
 from nbship.errors import RunError
 
-__all__ = ["NameOutcome", "Verification", "fingerprint_of", "judge", "run_package"]
+__all__ = [
+    "NameOutcome",
+    "PackageRun",
+    "Verification",
+    "fingerprint_of",
+    "judge",
+    "read_probe",
+    "run_package",
+]
 
 NameOutcome = Literal["equal", "close", "different", "volatile", "missing", "unchecked"]
-
-_PROBE = """
-import dataclasses, pickle, sys
-from pathlib import Path
-source, package, out, data, output = sys.argv[1:6]
-sys.path.insert(0, source)
-from nbship.canonical import seed_generators
-seed_generators()
-from importlib import import_module
-from nbship.canonical import tokens
-Config = import_module(package + ".config").Config
-pipeline = import_module(package + ".pipeline")
-results = pipeline.run(Config(data_dir=Path(data) if data else None, output_dir=Path(output)))
-with open(out, "wb") as sink:
-    for field in dataclasses.fields(results):
-        value = getattr(results, field.name)
-        try:
-            stream = list(tokens(value, own=[package]))
-        except Exception as error:
-            stream = [("", "opaque", type(value).__name__ + " (" + type(error).__name__ + ")")]
-        pickle.dump((field.name, id(value), stream), sink, protocol=5)
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +84,7 @@ def run_package(
         environment.pop("PYTHONPATH", None)
         try:
             done = subprocess.run(
-                [python, "-c", _PROBE, *arguments],
+                [python, "-m", "nbship_magics.probe", *arguments],
                 cwd=elsewhere,
                 env=environment,
                 timeout=timeout_s,
@@ -117,7 +103,7 @@ def run_package(
                 where=_last_place(lines, source),
                 help="Run it by hand: `python -m " + package + " run`.",
             )
-        return _read(out)
+        return read_probe(out)
 
 
 def _last_place(lines: list[str], source: Path) -> str:
@@ -125,7 +111,8 @@ def _last_place(lines: list[str], source: Path) -> str:
     return places[-1].replace(str(source), "src") if places else "the package"
 
 
-def _read(path: Path) -> PackageRun:
+def read_probe(path: Path) -> PackageRun:
+    """Read what a probe wrote."""
     values: dict[str, list[Token]] = {}
     identities: dict[str, int] = {}
     with path.open("rb") as source:

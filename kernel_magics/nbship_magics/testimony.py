@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import xxhash
@@ -14,10 +14,13 @@ from nbship.canonical import digest, tokens
 __all__ = ["aliases", "kind", "mark", "open_figures", "origin", "random_marks", "summary", "tokens_or_opaque"]
 
 
-def tokens_or_opaque(value: object) -> Iterator[tuple[str, str, Any]]:
-    """Yield a value's tokens; one that cannot be taken apart ends with an opaque one."""
+def tokens_or_opaque(value: object, own: Iterable[str] = ()) -> Iterator[tuple[str, str, Any]]:
+    """Yield a value's tokens; one that cannot be taken apart ends with an opaque one.
+
+    ``own`` names packages whose classes count as the user's own.
+    """
     try:
-        yield from tokens(value)
+        yield from tokens(value, own=own)
     except Exception as error:  # noqa: BLE001  # a value that cannot be taken apart is unchecked, not a failure
         yield "", "opaque", f"{type(value).__name__} ({type(error).__name__})"
 

@@ -1,8 +1,15 @@
 """The converter's specification: ``cases/*.md``.
 
 A case is a heading, a sentence that says why, a fence ``notebook`` (cells separated by ``---``; a first line
-``# tag: step:NAME`` tags a cell), and then what must come out: fences named after modules hold lines that must
-stand in them, one after the other, and a fence ``findings`` holds the codes that are told.
+``# tag: step:NAME`` tags a cell, ``#md`` makes it Markdown), and then what must come out:
+
+- fences named after modules (``python data.py``) hold lines that must stand there, one after the other, and
+  ``not data.py`` text that must not;
+- ``findings`` holds the codes that are told;
+- ``equal`` holds the names of Results: such a case is really run, as a notebook and as a package, and every
+  one of them must be equal; without it the case is compiled from syntax alone;
+- ``file NAME`` is a file that the notebook finds beside it;
+- ``refused`` holds a part of the message with which the notebook is refused.
 """
 
 from __future__ import annotations
@@ -14,10 +21,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from notebooks import notebook
+from rehearsal import rehearse
 
+from nbship.errors import NbshipError
 from nbship_converter.compile import compile_notebook
 from nbship_converter.emit import emit
 from nbship_converter.read import read
@@ -33,35 +43,62 @@ class Case:
     name: str
     cells: str
     modules: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
+    equal: list[str] | None = None
+    refused: str = ""
 
 
 def _cases() -> Iterator[Case]:
     for path in sorted(CASES.glob("*.md")):
         for part in re.split(r"^## ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
             fences = {found["info"].strip(): found["text"] for found in _FENCE.finditer(part)}
-            cells = fences.pop("notebook")
-            findings = fences.pop("findings", "").split()
+            equal = fences.get("equal")
             yield Case(
                 part.splitlines()[0],
-                cells,
-                {k.removeprefix("python "): v for k, v in fences.items()},
-                findings,
+                fences["notebook"],
+                modules=_named(fences, "python "),
+                absent=_named(fences, "not "),
+                files=_named(fences, "file "),
+                findings=fences.get("findings", "").split(),
+                equal=None if equal is None else equal.split(),
+                refused=fences.get("refused", "").strip(),
             )
 
 
-def _compiled(case: Case) -> tuple[dict[str, str], list[str]]:
+def _named(fences: dict[str, str], prefix: str) -> dict[str, str]:
+    return {info.removeprefix(prefix): text for info, text in fences.items() if info.startswith(prefix)}
+
+
+def _content(case: Case) -> dict[str, Any]:
     tags: dict[int, list[str]] = {}
     cells = []
     for place, cell in enumerate(case.cells.strip("\n").split("\n---\n")):
         found = re.match(r"# tag: (.+)\n", cell)
         if found:
-            tags[place] = [found[1]]
+            tags[place] = found[1].split()
         cells.append(cell[found.end() :] if found else cell)
-    parsed, findings = read(notebook("\n---\n".join(cells), tags), "demo")
-    program, more = compile_notebook(parsed, None)
-    codes = [finding.code for finding in [*findings, *more]]
-    return {name: _formatted(text) for name, text in emit(program, "demo").items()}, codes
+    return notebook("\n---\n".join(cells), tags)
+
+
+def _compiled(case: Case, folder: Path) -> tuple[dict[str, str], list[str]]:
+    """Give the modules and the codes of what was told; a case with ``equal`` is run on the way."""
+    if case.equal is None:
+        parsed, findings = read(_content(case), "demo")
+        program, more = compile_notebook(parsed, None)
+        modules = emit(program, "demo")
+        codes = [finding.code for finding in [*findings, *more]]
+    else:
+        done = rehearse(_content(case), folder)
+        assert done.verification.names == dict.fromkeys(case.equal, "equal"), done.verification
+        modules = {
+            path.removeprefix("src/demo/"): text
+            for path, text in done.files.items()
+            if path.startswith("src/demo/")
+        }
+        codes = [finding.code for finding in done.findings]
+    return {name: _formatted(text) for name, text in modules.items() if name.endswith(".py")}, codes
 
 
 def _formatted(code: str) -> str:
@@ -70,15 +107,30 @@ def _formatted(code: str) -> str:
 
 
 @pytest.mark.parametrize("case", list(_cases()), ids=lambda case: case.name)
-def test_a_case_becomes_what_it_says(case: Case) -> None:
-    modules, codes = _compiled(case)
+def test_a_case_becomes_what_it_says(case: Case, tmp_path: Path) -> None:
+    for name, text in case.files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    if case.refused:
+        with pytest.raises(NbshipError) as refusal:
+            _compiled(case, tmp_path)
+        assert case.refused in str(refusal.value)
+        return
+    modules, codes = _compiled(case, tmp_path)
     for name, wanted in case.modules.items():
         assert name in modules, sorted(modules)
-        rest = modules[name]
-        for line in filter(None, (line.rstrip() for line in wanted.splitlines())):
-            assert line in rest, f"{line!r} is not (in this order) in\n{modules[name]}"
-            rest = rest[rest.index(line) + len(line) :]
+        _assert_in_order(wanted, modules[name])
+    for name, unwanted in case.absent.items():
+        for line in filter(None, unwanted.splitlines()):
+            assert line.strip() not in modules.get(name, ""), modules[name]
     assert sorted(codes) == sorted(case.findings)
     for text in modules.values():
         ast.parse(text)
-    assert (modules, codes) == _compiled(case)
+    assert (modules, codes) == _compiled(case, tmp_path)
+
+
+def _assert_in_order(wanted: str, text: str) -> None:
+    rest = text
+    for line in filter(None, (line.rstrip() for line in wanted.splitlines())):
+        assert line in rest, f"{line!r} is not (in this order) in\n{text}"
+        rest = rest[rest.index(line) + len(line) :]

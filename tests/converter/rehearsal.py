@@ -1,0 +1,112 @@
+"""Notebook and package side by side in a moment: both run in forks of one warm process, with the real witness.
+
+What a kernel does over sockets in seconds happens here in IPython's shell itself in a tenth of one, so that every
+case file and every generated program can be run and not only read.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from nbship_converter.compile import compile_notebook
+from nbship_converter.findings import Finding
+from nbship_converter.ir import Notebook, Program
+from nbship_converter.mirror import mirror_of
+from nbship_converter.project import Project, sources
+from nbship_converter.read import read
+from nbship_converter.run import run_environment
+from nbship_converter.testimony import Run, testimony
+from nbship_converter.verify import Verification, judge, read_probe
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["IPython.core.interactiveshell", "numpy", "pandas", "nbship_magics.witness", "nbship_magics.probe"])  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """What came of a notebook that was run, compiled, and run as a package."""
+
+    program: Program
+    findings: list[Finding]
+    files: dict[str, str]
+    verification: Verification
+
+
+def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") -> Rehearsal:
+    """Take a notebook's JSON all the way to a verification; ``folder`` holds the files it reads.
+
+    Lint and types are not settled here. Raises AssertionError with the traceback where one of the two fails.
+    """
+    notebook, findings = read(dict(content), "demo")
+    run = run_notebook(notebook, folder)
+    program, more = compile_notebook(notebook, run.facts)
+    plan = Project(program=program, facts=run.facts, package=package, python="", content=content)
+    files = {path: text.decode() for path, text in sources(plan).items()}
+    wanted = dict.fromkeys([*program.results, *(n for n, kind in run.facts.kinds.items() if kind == "model")])
+    with TemporaryDirectory() as scratch:
+        for path, text in files.items():
+            (Path(scratch) / path).parent.mkdir(parents=True, exist_ok=True)
+            (Path(scratch) / path).write_text(text, encoding="utf-8")
+        out = Path(scratch) / "values.pickle"
+        _apart(_probe, str(Path(scratch) / "src"), package, str(out), str(folder), scratch)
+        verification = judge(wanted, run.values, read_probe(out), run.facts.aliases)
+    return Rehearsal(program=program, findings=[*findings, *more], files=files, verification=verification)
+
+
+def run_notebook(notebook: Notebook, folder: Path) -> Run:
+    """Give what the witness saw of the notebook's cells, run one after the other in a mirror of the folder."""
+    cells = [(cell.index, cell.source) for cell in notebook.cells if cell.source.strip()]
+    with TemporaryDirectory() as witness, mirror_of(folder) as mirror:
+        _apart(_cells, [source for _, source in cells], str(mirror.folder), witness)
+        return testimony(Path(witness), [index for index, _ in cells], mirror)
+
+
+def _apart(work: Callable[..., None], *arguments: object) -> None:
+    """Do something in a fork, and raise AssertionError with its traceback where it fails."""
+    with TemporaryDirectory() as scratch:
+        said = Path(scratch) / "traceback"
+        process = _FORKS.Process(target=_guarded, args=(work, str(said), *arguments))
+        process.start()
+        process.join(120)
+        assert process.exitcode == 0, said.read_text(encoding="utf-8") if said.exists() else process.exitcode
+
+
+def _guarded(work: Callable[..., None], said: str, *arguments: object) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    try:
+        work(*arguments)
+    except BaseException:
+        Path(said).write_text(traceback.format_exc(), encoding="utf-8")
+        raise SystemExit(1) from None
+
+
+def _cells(sources: list[str], folder: str, witness: str) -> None:
+    """Run cells in IPython's shell with the witness loaded, as the kernel would."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from nbship_magics.witness import load_ipython_extension
+
+    os.chdir(folder)
+    os.environ.update(run_environment(Path(witness)) | {"MPLBACKEND": "agg"})
+    shell: Any = InteractiveShell.instance(history_manager=None)
+    load_ipython_extension(shell)
+    for source in sources:
+        result = shell.run_cell(source, store_history=True)
+        result.raise_error()
+    shell.run_cell("get_ipython().run_line_magic('nbship_testify', '')").raise_error()
+
+
+def _probe(source: str, package: str, out: str, data: str, output: str) -> None:
+    from nbship_magics.probe import probe
+
+    os.environ["MPLBACKEND"] = "agg"
+    os.chdir(output)
+    probe(Path(source), package, Path(out), Path(data), Path(output))
