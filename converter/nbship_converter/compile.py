@@ -18,14 +18,15 @@ def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, 
     flow, findings = flow_of(notebook, facts)
     constants = constants_of(notebook, facts.types if facts else {})
     helpers = helpers_of(notebook, constants, flow.variables)
-    steps, found = steps_of(flow, helpers, facts)
+    imports = imports_of(notebook)
+    steps, found = steps_of(flow, helpers, facts, imports)
     program = Program(
         notebook=notebook,
         steps=steps,
         helpers=helpers,
         helper_modules=_homes(helpers, steps),
         constants=constants,
-        imports=imports_of(notebook),
+        imports=imports,
         results=_made(flow.results, steps),
         signatures=facts.signatures if facts else {},
         paths=read_paths(notebook, facts.reads if facts else ()),

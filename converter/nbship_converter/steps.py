@@ -6,7 +6,6 @@ depends on it. A step's name is its tag's, or comes from the heading above it, o
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from nbship_converter.classify import is_setting
 from nbship_converter.findings import Finding
 from nbship_converter.flow import Flow
 from nbship_converter.ir import Cell, Facts, Helper, Statement, Step
-from nbship_converter.uses import BUILTINS
+from nbship_converter.naming import Names, safe, slug
 
 __all__ = ["MODULES", "propose", "steps_of"]
 
@@ -30,9 +29,6 @@ _SIGNS: tuple[tuple[str, re.Pattern[str], float], ...] = (
     ("data", re.compile(r"(^|\.)(read_\w+|load_\w+|fetch_\w+|loadtxt|genfromtxt|make_\w+|load|open|glob)$"), 0.85),
     ("features", re.compile(r"(train_test_split|Scaler|Encoder|Imputer|Vectorizer|Transformer|PCA)$|\.(fit_transform|transform|get_dummies|fillna|dropna|replace|map|apply|merge|astype|drop|rename|cut|qcut)$"), 0.75),
 )  # fmt: skip
-_STOP_WORDS = frozenset(
-    "the a an of to and for in on with our is are how what do we it let s your my this that by from using".split()
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +44,43 @@ class _Group:
 
 
 def steps_of(
-    flow: Flow, helpers: dict[str, Helper], facts: Facts | None
+    flow: Flow, helpers: dict[str, Helper], facts: Facts | None, taken: Iterable[str] = ()
 ) -> tuple[tuple[Step, ...], list[Finding]]:
-    """Group the kept cells into steps and tell what each takes and gives."""
+    """Group the kept cells into steps and tell what each takes and gives; no step takes a name of ``taken``."""
     groups, findings = _grouped(flow, facts)
-    steps = [_step(group) for group in groups]
+    others = {*helpers, *flow.variables, *taken, *MODULES, SETTINGS, "run", "main"}
+    names = Names(taken=others - {group.name for group in groups}, titles=set())
+    steps = [_step(group) for group in _named(groups, names, facts)]
     return _with_flow(steps, flow, helpers, facts), findings
+
+
+def _named(groups: list[_Group], names: Names, facts: Facts | None) -> list[_Group]:
+    """Name the tagged steps first: theirs are given; the others make do."""
+    models = _models(groups, facts)
+    found: dict[int, tuple[str, str]] = {}
+    for place in sorted(range(len(groups)), key=lambda place: (not groups[place].name, place)):
+        group = groups[place]
+        if group.name:
+            found[place] = names.tagged(group.name, group.title)
+        else:
+            found[place] = names.proposed(group.module, group.cells, models)
+    return [replace(group, name=found[i][0], title=found[i][1]) for i, group in enumerate(groups)]
+
+
+def _models(groups: list[_Group], facts: Facts | None) -> dict[str, str]:
+    """Map names to the classes of the estimators that they hold, or are bound to as the text tells."""
+    if facts is not None:
+        return {
+            name: facts.types[name]
+            for name, kind in facts.kinds.items()
+            if kind == "model" and name in facts.types
+        }
+    found: dict[str, str] = {}
+    for statement in (s for group in groups for cell in group.cells for s in cell.statements):
+        classes = [call for call in statement.use.calls if call.rsplit(".", 1)[-1][:1].isupper()]
+        if len(classes) == 1 and len(statement.use.binds) == 1:
+            found[statement.use.binds[0]] = classes[0]
+    return found
 
 
 def propose(cell: Cell) -> tuple[str, str, float]:
@@ -72,7 +99,6 @@ def propose(cell: Cell) -> tuple[str, str, float]:
 def _grouped(flow: Flow, facts: Facts | None) -> tuple[list[_Group], list[Finding]]:
     groups: list[_Group] = []
     findings: list[Finding] = []
-    taken: set[str] = set()
     waiting: list[Cell] = []
     for cell in flow.kept:
         if not any(_stays(s) for s in cell.statements):
@@ -89,10 +115,8 @@ def _grouped(flow: Flow, facts: Facts | None) -> tuple[list[_Group], list[Findin
                 other.name == group.name and other.module == group.module for other in groups
             ):
                 findings.append(_separated(cell, group, groups))
-                group = replace(group, name=_slug(cell.heading) or group.name)
-            name = _unique(group.name, group, taken, cell)
-            taken.add(name)
-            groups.append(replace(group, name=name, cells=(*waiting, cell)))
+                group = replace(group, name=slug(cell.heading) or group.name)
+            groups.append(replace(group, cells=(*waiting, cell)))
         waiting = []
     if waiting and groups:
         groups[-1] = replace(groups[-1], cells=(*groups[-1].cells, *waiting))
@@ -110,7 +134,7 @@ def _group_for(cell: Cell, groups: list[_Group]) -> _Group:
         proposed = module or (
             name if name in MODULES else propose(cell)[0] or (groups[-1].module if groups else "data")
         )
-        return _group(_safe(proposed), _safe(name), cell, "tagged", 1.0)
+        return _group(safe(proposed), safe(name), cell, "tagged", 1.0)
     if _only_sets(cell):
         return _group(SETTINGS, "configure", cell, "sets global state", 0.9)
     module, reason, confidence = propose(cell)
@@ -174,56 +198,6 @@ def _separated(cell: Cell, group: _Group, groups: list[_Group]) -> Finding:
         message=f"`{group.name}` became two functions: cell {between} stands between and depends on it",
         cell=cell.index,
     )
-
-
-def _unique(wanted: str, group: _Group, taken: set[str], cell: Cell) -> str:
-    makes = [
-        n for s in cell.statements if s.mark in ("code", "plot") for n in s.use.binds if not n.startswith("_")
-    ]
-    verb = {
-        "data": "load",
-        "features": "make",
-        "train": "train",
-        "evaluate": "evaluate",
-        "predict": "predict",
-    }.get(group.module, "run")
-    made = [_slug(name) for name in reversed(makes)]
-    heading = _slug(cell.heading)
-    candidates = [
-        wanted,
-        heading,
-        *(f"{verb}_{name}" for name in made if name),
-        *([f"{verb}_{heading}"] if heading else [verb]),
-    ]
-    for candidate in candidates:
-        if candidate and candidate not in taken:
-            return _safe(candidate)
-    base = next(candidate for candidate in candidates if candidate)
-    number = 2
-    while f"{base}_{number}" in taken:
-        number += 1
-    return _safe(f"{base}_{number}")
-
-
-def _slug(text: str) -> str:
-    """Give a function name out of a heading: its first few telling words.
-
-    >>> _slug("3.2 Training the Model!"), _slug("What drives demand?")
-    ('training_model', 'drives_demand')
-    """
-    words = [
-        word
-        for word in re.findall(r"[a-z]+[a-z0-9]*", text.lower().replace("_", " "))
-        if word not in _STOP_WORDS
-    ]
-    return _safe("_".join(words[:4])) if words else ""
-
-
-def _safe(name: str) -> str:
-    plain = re.sub(r"\W", "_", name)
-    if plain and plain[0].isdigit():
-        plain = f"step_{plain}"
-    return f"{plain}_step" if keyword.iskeyword(plain) or plain in BUILTINS else plain
 
 
 def _step(group: _Group) -> Step:
