@@ -19,7 +19,7 @@ import libcst as cst
 from nbship_converter.ir import Constant, Facts, Helper, Mark, Notebook, Statement
 from nbship_converter.uses import BUILTINS
 
-__all__ = ["JUDGES", "classify", "constants_of", "helpers_of", "imports_of"]
+__all__ = ["JUDGES", "classify", "constants_of", "has_no_effect", "helpers_of", "imports_of"]
 
 #: Methods whose only effect is their value; a bare expression of these shows something and does nothing.
 _PURE = frozenset(
@@ -204,6 +204,23 @@ def _only_shows(value: ast.expr) -> bool:
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             inplace = any(word.arg == "inplace" for word in node.keywords)
             if inplace or not (name in _PURE or JUDGES.search(name)):
+                return False
+    return True
+
+
+def has_no_effect(value: ast.expr) -> bool:
+    """Whether computing the expression changes nothing: it calls only constructors and pure methods.
+
+    >>> has_no_effect(ast.parse("LinearRegression(alpha=k)").body[0].value), has_no_effect(ast.parse("f(x)").body[0].value)
+    (True, False)
+    """
+    for node in ast.walk(value):
+        if isinstance(node, (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)):
+            return False
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            inplace = any(word.arg == "inplace" for word in node.keywords)
+            if inplace or not (name in _PURE or re.match(r"[A-Z][A-Za-z0-9]*[a-z]", name)):
                 return False
     return True
 

@@ -15,6 +15,7 @@ from nbship_converter.findings import Finding
 from nbship_converter.flow import Flow
 from nbship_converter.ir import Cell, Facts, Helper, Statement, Step
 from nbship_converter.naming import Names, safe, slug
+from nbship_converter.trim import trimmed
 
 __all__ = ["MODULES", "propose", "steps_of"]
 
@@ -225,15 +226,19 @@ def _with_flow(
     steps: list[Step], flow: Flow, helpers: dict[str, Helper], facts: Facts | None
 ) -> tuple[Step, ...]:
     """Fill in inputs and outputs: forwards what is there, backwards what is wanted."""
-    there: set[str] = set()
-    reads: list[list[str]] = []
+    there: list[set[str]] = [set()]
     for step in steps:
-        wanted = _live_in(step, helpers)
-        reads.append([name for name in wanted if name in there])
-        there |= {name for s in step.statements for name in s.use.binds}
+        there.append(there[-1] | {name for s in step.statements for name in s.use.binds})
     live = set(flow.results)
     filled: list[Step] = []
-    for step, inputs in zip(reversed(steps), reversed(reads), strict=True):
+    for whole, before in zip(reversed(steps), reversed(there[:-1]), strict=True):
+        kept = trimmed(
+            whole.statements, live, lambda statement: _needs(statement, helpers), {*helpers, *flow.variables}
+        )
+        if not kept and whole.reason != "tagged":
+            continue
+        step = replace(whole, statements=kept)
+        inputs = [name for name in _live_in(step, helpers) if name in before]
         outputs = _outputs(step, inputs, live, facts)
         bound = {name for s in step.statements for name in s.use.binds}
         live = (live - bound) | set(inputs)
