@@ -12,6 +12,7 @@ from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 __all__ = ["Loosening", "loosen", "place_of"]
 
+_LIST_FOR_TUPLE = re.compile(r'Argument .* has incompatible type "list\[.*"; expected "[^"]*\btuple\[')
 _ARGUMENT = re.compile(r'Argument (?:(\d+)|"(\w+)") to "(\w+)" (?:of "(\w+)" )?has incompatible type')
 
 
@@ -34,6 +35,7 @@ class _Changes:
     results: set[int] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     parameters: set[tuple[str, str | int]] = field(default_factory=set)
+    tuples: set[tuple[int, int]] = field(default_factory=set)
 
 
 def place_of(visitor: cst.MetadataDependent, node: cst.CSTNode) -> CodeRange:
@@ -94,6 +96,13 @@ class _Functions(cst.CSTVisitor):
         ]
         return max(spanning, key=lambda pair: pair[0].start.line)[1] if spanning else None
 
+    def is_list(self, line: int, column: int) -> bool:
+        """Tell whether a list is written out at a place."""
+        return any(
+            isinstance(node, cst.List) and (place.start.line, place.start.column) == (line, column)
+            for place, node in self.expressions
+        )
+
     def names(self, line: int, column: int) -> set[str]:
         """Give the names in the largest expression that begins at a place."""
         here = [
@@ -133,7 +142,9 @@ def _decide(complaint: Loosening, functions: _Functions, changes: _Changes) -> N
         return
     line, function = around
     argument = _ARGUMENT.search(complaint.message)
-    if complaint.code == "no-any-return":
+    if _LIST_FOR_TUPLE.search(complaint.message) and functions.is_list(complaint.line, complaint.column):
+        changes.tuples.add((complaint.line, complaint.column))
+    elif complaint.code == "no-any-return":
         changes.results.add(complaint.line)
     elif complaint.code in ("return-value", "return"):
         changes.returns.add(line)
@@ -260,6 +271,13 @@ class _Loosener(cst.CSTTransformer):
         updated_node = _with_loose_parameters(updated_node, names & parameters, wanted)
         declared = [name for name in sorted(names - parameters) if not _declares(updated_node, name)]
         return _with_declarations(updated_node, declared)
+
+    def leave_List(self, original_node: cst.List, updated_node: cst.List) -> cst.BaseExpression:
+        """Write a list that is only handed over as the tuple that is asked for."""
+        start = place_of(self, original_node).start
+        if (start.line, start.column) not in self.changes.tuples or len(updated_node.elements) < 2:  # noqa: PLR2004  # a tuple of one reads worse
+            return updated_node
+        return cst.Tuple(updated_node.elements, lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
 
     def leave_AnnAssign(
         self, original_node: cst.AnnAssign, updated_node: cst.AnnAssign

@@ -6,6 +6,7 @@ ones: ``sklearn.linear_model.LogisticRegression``, never ``sklearn.linear_model.
 
 from __future__ import annotations
 
+import ast
 import collections
 import sys
 import types
@@ -60,10 +61,13 @@ def merge(seen: Iterable[str]) -> str:
 
     >>> merge(["int", "float"]), merge(["str", "None"]), merge(["list[typing.Any]", "list[int]"])
     ('float', 'str | None', 'list[int]')
+    >>> merge(["tuple[int, str]", "tuple[float, str]"]), merge(["tuple[int]", "tuple[int, int]"])
+    ('tuple[float, str]', 'tuple[int, ...]')
     """
     parts = sorted(set(seen))
     if ANY in parts:
         return ANY
+    parts = _with_one_tuple(parts)
     if "float" in parts and "int" in parts:
         parts.remove("int")
     for loose in [part for part in parts if part.endswith(f"[{ANY}]")]:
@@ -72,9 +76,31 @@ def merge(seen: Iterable[str]) -> str:
     arrays = [part for part in parts if part.startswith("numpy.typing.NDArray")]
     if len(arrays) > 1:
         parts = [part for part in parts if part not in arrays] + [f"numpy.typing.NDArray[{ANY}]"]
+    if len(parts) > MOST_IN_UNION and all(part.startswith("sklearn.") for part in parts):
+        return "sklearn.base.BaseEstimator"
     if "None" in parts:
         parts = [*(part for part in parts if part != "None"), "None"]
     return " | ".join(parts) if 0 < len(parts) <= MOST_IN_UNION else ANY
+
+
+def _with_one_tuple(parts: list[str]) -> list[str]:
+    """Merge tuples item by item where they are equally long, else into one of any length."""
+    tuples = [part for part in parts if part.startswith("tuple[") and " | " not in part]
+    if len(tuples) < 2:  # noqa: PLR2004  # one tuple is itself
+        return parts
+    items = [_tuple_items(part) for part in tuples]
+    if len({len(one) for one in items}) == 1 and "..." not in items[0]:
+        merged = f"tuple[{', '.join(merge(column) for column in zip(*items, strict=True))}]"
+    else:
+        merged = f"tuple[{merge(item for one in items for item in one if item not in ('...', '()'))}, ...]"
+    return sorted({*(part for part in parts if part not in tuples), merged})
+
+
+def _tuple_items(annotation: str) -> list[str]:
+    inner = ast.parse(annotation, mode="eval").body
+    assert isinstance(inner, ast.Subscript)
+    items = inner.slice.elts if isinstance(inner.slice, ast.Tuple) and inner.slice.elts else [inner.slice]
+    return [ast.unparse(item) for item in items]
 
 
 def public_path(kind: type) -> str:
