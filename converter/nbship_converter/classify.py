@@ -17,6 +17,7 @@ from dataclasses import replace
 import libcst as cst
 
 from nbship_converter.ir import Constant, Facts, Helper, Mark, Notebook, Statement
+from nbship_converter.syntax import first_statement
 from nbship_converter.uses import BUILTINS
 
 __all__ = ["JUDGES", "classify", "constants_of", "has_no_effect", "helpers_of", "imports_of"]
@@ -127,7 +128,7 @@ def _mark(
         if statement.use.binds[-1] not in definitions:
             return "code"
         return "function" if isinstance(node, cst.FunctionDef) else "class"
-    tree = ast.parse(statement.code).body[0]
+    tree = first_statement(statement.code)
     if _is_constant(tree) and binds[statement.use.binds[0]] == 1 and statement.use.binds[0] not in touched:
         return "constant"
     if isinstance(tree, ast.Expr):
@@ -319,7 +320,7 @@ def _comment(node: cst.CSTNode) -> str:
 
 
 def _literal_type(code: str) -> str:
-    tree = ast.parse(code).body[0]
+    tree = first_statement(code)
     assert isinstance(tree, (ast.Assign, ast.AnnAssign))
     assert tree.value is not None
     value = ast.literal_eval(tree.value)

@@ -6,6 +6,7 @@ import ast
 import re
 
 from nbship_converter.ir import Notebook
+from nbship_converter.syntax import tree_of
 
 __all__ = ["outward"]
 
@@ -31,7 +32,7 @@ def outward(notebook: Notebook) -> list[tuple[int, int, str]]:
     return [
         (statement.cell, statement.line, ast.unparse(node.func))
         for statement in notebook.statements
-        for node in ast.walk(ast.parse(statement.code))
+        for node in ast.walk(tree_of(statement.code))
         if isinstance(node, ast.Call) and _leaves(node) and not (local and _asks_database(node))
     ]
 

@@ -28,9 +28,10 @@ def module_tests(
     files: dict[str, str] = {}
     steady = _steady(program, verification)
     summaries = facts.summaries if facts else {}
+    last = {name: step.name for step in program.steps for name in step.outputs}
     for module in dict.fromkeys(step.module for step in program.steps):
         steps = [step for step in program.steps if step.module == module]
-        tests = [_test(step, program, summaries, steady) for step in steps]
+        tests = [_test(step, last, summaries, steady) for step in steps]
         text = "\n\n".join(test for test in tests if test)
         if text:
             files[f"tests/test_{module}.py"] = (
@@ -63,12 +64,13 @@ def _imports(text: str, package: str) -> str:
     return "\n".join([*lines, f"from {package}.pipeline import Results"])
 
 
-def _test(step: Step, program: Program, summaries: Mapping[str, Mapping[str, Any]], steady: set[str]) -> str:
+def _test(
+    step: Step, last: Mapping[str, str], summaries: Mapping[str, Mapping[str, Any]], steady: set[str]
+) -> str:
     """Give the test of one step: an assertion on each result that this step is the last to make."""
     lines: list[str] = []
     for name in step.outputs:
-        last = [other for other in program.steps if name in other.outputs][-1]
-        if name in steady and last is step and name in summaries:
+        if name in steady and last[name] == step.name and name in summaries:
             lines += _assertions(name, summaries[name])
     if not lines:
         return ""

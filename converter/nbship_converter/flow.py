@@ -9,6 +9,7 @@ changes and aliases are known; from syntax alone they are guessed.
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import libcst as cst
@@ -16,6 +17,7 @@ import libcst as cst
 from nbship_converter.classify import JUDGES, is_setting
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Cell, Facts, Notebook, Statement
+from nbship_converter.syntax import first_statement
 from nbship_converter.uses import BUILTINS
 
 __all__ = ["Flow", "flow_of"]
@@ -104,6 +106,9 @@ class _Slice:
         self.binds = {cell.index: {n for s in _code(cell) for n in s.use.binds} for cell in self.cells}
         self.changes = {cell.index: self._changes(cell) for cell in self.cells}
         self.kills = {cell.index: self._kills(cell) for cell in self.cells}
+        self.binding = _places(self.binds)
+        self.touching = _places({place: self.binds[place] | self.changes[place] for place in self.binds})
+        self.defined = {n for cell in self.cells for s in _code(cell) if _defines(s) for n in s.use.binds}
 
     def _reads(self, cell: Cell) -> frozenset[str]:
         names: set[str] = set()
@@ -130,7 +135,7 @@ class _Slice:
         """Names that the cell surely binds anew without looking at what they held."""
         killed: set[str] = set()
         for statement in _code(cell):
-            tree = ast.parse(statement.code).body[0]
+            tree = first_statement(statement.code)
             if isinstance(
                 tree, (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef, ast.For, ast.With)
             ):
@@ -169,10 +174,7 @@ class _Slice:
         return kind == "model" or (kind == "number" and any(_computed(name, s) for s in _code(cell)))
 
     def _last_touch(self, name: str) -> int:
-        touching = [
-            i.index for i in self.cells if name in self.binds[i.index] or name in self.changes[i.index]
-        ]
-        return touching[-1] if touching else -1
+        return self.touching.get(name, [-1])[-1]
 
     def _close(self, roots: set[int]) -> set[int]:
         """Add every cell that a kept one needs, walking backwards."""
@@ -203,8 +205,7 @@ class _Slice:
 
     def _guessed(self, name: str, deleted: set[str]) -> str | None:
         """Without facts: a value, unless it is deleted or a function or class that stays in its cell."""
-        defined = any(_defines(statement, name) for cell in self.cells for statement in _code(cell))
-        return None if name in deleted else "function" if defined else "value"
+        return None if name in deleted else "function" if name in self.defined else "value"
 
     def results(self, kept: set[int]) -> dict[str, str]:
         """Give the names of Results with their kinds, in the order in which the notebook first binds them."""
@@ -214,10 +215,7 @@ class _Slice:
         }
         found: dict[str, str] = {}
         for name in names:
-            touching = [
-                c.index for c in self.cells if name in self.binds[c.index] or name in self.changes[c.index]
-            ]
-            binding = [c.index for c in self.cells if name in self.binds[c.index]]
+            touching, binding = self.touching[name], self.binding[name]
             whole = set(touching) <= kept or (
                 set(touching[touching.index(binding[-1]) :]) <= kept and binding[-1] in kept
             )
@@ -227,8 +225,17 @@ class _Slice:
         return found
 
 
-def _defines(statement: Statement, name: str) -> bool:
-    return name in statement.use.binds and isinstance(statement.node, (cst.FunctionDef, cst.ClassDef))
+def _places(names: Mapping[int, set[str]]) -> dict[str, list[int]]:
+    """Turn names by cell into cells by name, in document order."""
+    found: dict[str, list[int]] = {}
+    for index, own in names.items():
+        for name in own:
+            found.setdefault(name, []).append(index)
+    return found
+
+
+def _defines(statement: Statement) -> bool:
+    return isinstance(statement.node, (cst.FunctionDef, cst.ClassDef))
 
 
 def _code(cell: Cell) -> list[Statement]:

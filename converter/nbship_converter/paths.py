@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import os
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from nbship_converter.ir import Notebook
+from nbship_converter.syntax import string_literals
 
 __all__ = ["data_name", "output_paths", "read_paths", "upward_paths"]
 
@@ -50,12 +50,8 @@ def data_name(path: str) -> str:
 
 
 def _literals(notebook: Notebook) -> set[str]:
-    found = set()
-    for statement in notebook.statements:
-        for node in ast.walk(ast.parse(statement.code)):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and 0 < len(node.value) < 400:  # noqa: PLR2004  # longer than any path
-                found.add(node.value)
-    return found
+    found = {text for statement in notebook.statements for text in string_literals(statement.code)}
+    return {text for text in found if 0 < len(text) < 400}  # noqa: PLR2004  # longer than any path
 
 
 def _normal(text: str) -> str:

@@ -8,14 +8,22 @@ are changed where they must be and kept everywhere else.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import libcst as cst
 from libcst.metadata import Access, BuiltinScope, GlobalScope, MetadataWrapper, ScopeProvider
 
-__all__ = ["Rewriting", "rewrite"]
+from nbship_converter.ir import Statement
+from nbship_converter.syntax import string_literals
+
+__all__ = ["Rewriting", "global_reads", "mentions", "rewrite"]
+
+_WORD = re.compile(r"[^\W\d]\w*")
+#: What is rewritten wherever it stands.
+_ALWAYS = re.compile(r"\bexcept\s*:|\.show\(\)")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,22 +44,44 @@ class Rewriting:
     used_names: set[str] = field(default_factory=set)
 
 
-def rewrite(statements: Sequence[Any], rewriting: Rewriting) -> list[Any]:
-    """Give the statements as they read in their new place; ``rewriting`` notes what they now need."""
-    wrapper = MetadataWrapper(cst.Module(body=list(statements)))
-    visitor = _Rewriter(rewriting, _global_nodes(wrapper))
-    return list(wrapper.module.visit(visitor).body)
+def rewrite(statements: Iterable[Statement], rewriting: Rewriting, reads: frozenset[int]) -> list[Any]:
+    """Give the statements as they read in their new place; ``rewriting`` notes what they now need.
+
+    ``reads`` are the nodes that ``global_reads`` gave for at least these statements.
+    """
+    visitor = _Rewriter(rewriting, reads)
+    touched = {*rewriting.names, *rewriting.extras}
+    files = {*rewriting.paths, *rewriting.outputs}
+    changed: list[Any] = []
+    for statement in statements:
+        rewriting.used_names |= statement.use.needs
+        stays = not mentions(statement, touched, files)
+        changed.append(statement.node if stays else statement.node.visit(visitor))
+    return changed
 
 
-def _global_nodes(wrapper: MetadataWrapper) -> set[int]:
-    """Give the ids of the Name nodes that read a global of the notebook."""
+def mentions(statement: Statement, names: set[str], files: set[str]) -> bool:
+    """Whether a statement's text has anything that a rewriting could change: most have not."""
+    return (
+        not names.isdisjoint(_WORD.findall(statement.code))
+        or not files.isdisjoint(string_literals(statement.code))
+        or _ALWAYS.search(statement.code) is not None
+    )
+
+
+def global_reads(statements: Iterable[Statement]) -> frozenset[int]:
+    """Give the ids of the Name nodes that read a global of the notebook.
+
+    All statements are looked at in one go: libcst's scopes have a price for each time they are asked for.
+    """
+    module = cst.Module(body=[statement.node for statement in statements])
+    scopes = MetadataWrapper(module, unsafe_skip_copy=True).resolve(ScopeProvider).values()
     found: set[int] = set()
-    scopes = {scope for scope in wrapper.resolve(ScopeProvider).values() if scope is not None}
-    for scope in scopes:
+    for scope in {scope for scope in scopes if scope is not None}:
         for access in scope.accesses:
             if all(isinstance(referent.scope, (GlobalScope, BuiltinScope)) for referent in access.referents):
                 found.add(id(_root(access)))
-    return found
+    return frozenset(found)
 
 
 def _root(access: Access) -> cst.CSTNode:
@@ -62,7 +92,7 @@ def _root(access: Access) -> cst.CSTNode:
 
 
 class _Rewriter(cst.CSTTransformer):
-    def __init__(self, rewriting: Rewriting, reads: set[int]) -> None:
+    def __init__(self, rewriting: Rewriting, reads: frozenset[int]) -> None:
         super().__init__()
         self.rewriting = rewriting
         self.reads = reads
@@ -97,7 +127,6 @@ class _Rewriter(cst.CSTTransformer):
         if id(original_node) not in self.reads:
             return updated_node
         name = original_node.value
-        self.rewriting.used_names.add(name)
         if name in self.rewriting.names:
             expression = self.rewriting.names[name]
             self._needs(expression)

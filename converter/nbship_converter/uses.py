@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 
 from nbship_converter.ir import Use
+from nbship_converter.syntax import tree_of
 
 __all__ = ["MUTATORS", "free_names", "use_of"]
 
@@ -35,7 +36,7 @@ def use_of(code: str) -> Use:
     frozenset({'z'})
     """
     walker = _Walker()
-    for statement in ast.parse(code).body:
+    for statement in tree_of(code).body:
         walker.visit(statement)
     bound = dict.fromkeys(walker.binds)
     return Use(
@@ -182,6 +183,8 @@ class _Walker(ast.NodeVisitor):
         self.visit(node.subject)
         for case in node.cases:
             for part in ast.walk(case.pattern):
+                if isinstance(part, ast.expr):  # the class or the value that is matched
+                    self.visit(part)
                 name = getattr(part, "name", None) or getattr(part, "rest", None)
                 if isinstance(name, str):
                     self.bind(name)

@@ -6,6 +6,7 @@ ours. Every module imports only what it uses, and importing it runs nothing.
 
 from __future__ import annotations
 
+from nbship_converter.emit.calls import handed_in
 from nbship_converter.emit.config import config_module
 from nbship_converter.emit.module import Module
 from nbship_converter.emit.pipeline import Pipeline
@@ -17,6 +18,7 @@ __all__ = ["config_module", "emit"]
 def emit(program: Program, package: str) -> dict[str, str]:
     """Give the text of every generated module by file name; fixed modules come from the template."""
     names = dict.fromkeys([*(step.module for step in program.steps), *program.helper_modules.values()])
-    modules = {f"{name}.py": Module(program, package, name).text() for name in names}
+    handed = handed_in(program)
+    modules = {f"{name}.py": Module(program, package, name, handed).text() for name in names}
     modules["pipeline.py"] = Pipeline(program, package).text()
     return modules

@@ -5,10 +5,21 @@ from __future__ import annotations
 import ast
 import textwrap
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from nbship_converter.ir import Helper, Program, Step
+from nbship_converter.rewrite import global_reads, mentions
+from nbship_converter.syntax import first_statement, string_literals
 
-__all__ = ["awaits", "config_name", "extras_of", "forwarded", "takes_config"]
+__all__ = ["Handed", "awaits", "config_name", "forwarded", "handed_in", "takes_config"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """What moved code gets handed: keyword parameters by helper, and the nodes that read globals, by id."""
+
+    extras: Mapping[str, Mapping[str, str]]
+    reads: frozenset[int]
 
 
 def config_name(step: Step) -> str:
@@ -17,11 +28,16 @@ def config_name(step: Step) -> str:
     return "config" if "config" not in taken else "settings"
 
 
-def extras_of(helper: Helper, program: Program) -> dict[str, str]:
-    """Give the keyword parameters that a helper gets for the globals it reads: parameter -> global."""
+def _extras_of(program: Program) -> dict[str, dict[str, str]]:
+    """Give each helper that reads globals the keyword parameters it gets for them: parameter -> global."""
+    found = {name: _extras(helper, program) for name, helper in program.helpers.items()}
+    return {name: extras for name, extras in found.items() if extras}
+
+
+def _extras(helper: Helper, program: Program) -> dict[str, str]:
     if helper.is_class:
         return {}
-    tree = ast.parse(textwrap.dedent(helper.statement.code)).body[0]
+    tree = first_statement(textwrap.dedent(helper.statement.code))
     own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     own |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     extras = {}
@@ -29,6 +45,16 @@ def extras_of(helper: Helper, program: Program) -> dict[str, str]:
         field = program.constants[name].field
         extras[field if field not in own or field == name else name] = name
     return {**extras, **{name: name for name in helper.needs}}
+
+
+def handed_in(program: Program) -> Handed:
+    """Find out for all modules at once what the user's statements read of the notebook's globals."""
+    extras = _extras_of(program)
+    names, files = {*program.constants, *extras}, {*program.paths, *program.outputs}
+    moved = [helper.statement for helper in program.helpers.values()]
+    moved += [statement for step in program.steps for statement in step.statements]
+    reads = global_reads(statement for statement in moved if mentions(statement, names, files))
+    return Handed(extras=extras, reads=reads)
 
 
 def forwarded(wanted: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
@@ -46,15 +72,7 @@ def takes_config(step: Step, program: Program) -> bool:
         return True
     if any(program.helpers[name].constants for name in names & program.helpers.keys()):
         return True
-    return any(_strings(s.code) & (program.paths.keys() | program.outputs) for s in step.statements)
-
-
-def _strings(code: str) -> set[str]:
-    return {
-        node.value
-        for node in ast.walk(ast.parse(code))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
+    return any(string_literals(s.code) & (program.paths.keys() | program.outputs) for s in step.statements)
 
 
 def awaits(step: Step) -> bool:

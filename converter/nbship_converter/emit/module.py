@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import libcst as cst
 
-from nbship_converter.emit.calls import awaits, config_name, extras_of, forwarded
+from nbship_converter.emit.calls import Handed, awaits, config_name, forwarded
 from nbship_converter.infer import Annotator
 from nbship_converter.ir import Helper, Program, Step
 from nbship_converter.rewrite import Rewriting, rewrite
@@ -30,10 +31,11 @@ _TITLES = {
 class Module:
     """One module of the package: its helpers, then its steps."""
 
-    def __init__(self, program: Program, package: str, name: str) -> None:
+    def __init__(self, program: Program, package: str, name: str, handed: Handed) -> None:
         self.program = program
         self.package = package
         self.name = name
+        self.handed = handed
         homes = {
             helper: home
             for helper, home in program.helper_modules.items()
@@ -75,18 +77,15 @@ class Module:
 
     def _helper(self, helper: Helper) -> str:
         node = helper.statement.node
-        own = extras_of(helper, self.program)
+        own = self.handed.extras.get(helper.name, {})
         rewriting = Rewriting(
             names={constant: parameter for parameter, constant in own.items() if constant != parameter},
-            extras={
-                other: forwarded(extras_of(h, self.program), own)
-                for other, h in self.program.helpers.items()
-                if extras_of(h, self.program)
-            },
+            extras={other: forwarded(extras, own) for other, extras in self.handed.extras.items()},
             paths={},
             outputs={},
         )
-        changed = rewrite([node.with_changes(leading_lines=_comments(node))], rewriting)[0]
+        own_lines = replace(helper.statement, node=node.with_changes(leading_lines=_comments(node)))
+        changed = rewrite([own_lines], rewriting, self.handed.reads)[0]
         self._note(rewriting.used_names - set(own.values()))
         if rewriting.used_partial:
             self.imports.add("from functools import partial")
@@ -163,22 +162,25 @@ class Module:
 
     def _step(self, step: Step) -> str:
         config = config_name(step)
-        constants = {name: f"{config}.{constant.field}" for name, constant in self.program.constants.items()}
+        needs = {name for statement in step.statements for name in statement.use.needs}
+        extras = {name: own for name, own in self.handed.extras.items() if name in needs}
+        named = needs.union(*(own.values() for own in extras.values())) & self.program.constants.keys()
+        constants = {name: f"{config}.{self.program.constants[name].field}" for name in named}
         rewriting = Rewriting(
             names=constants,
             extras={
-                name: {
-                    parameter: constants.get(source, source)
-                    for parameter, source in extras_of(helper, self.program).items()
-                }
-                for name, helper in self.program.helpers.items()
-                if extras_of(helper, self.program)
+                name: {parameter: constants.get(source, source) for parameter, source in own.items()}
+                for name, own in extras.items()
             },
             paths=self.program.paths,
             outputs={path: path for path in self.program.outputs},
             config=config,
         )
-        body = [self._annotated(node) for node in rewrite([s.node for s in step.statements], rewriting)]
+        rewritten = rewrite(step.statements, rewriting, self.handed.reads)
+        body = [
+            self._annotated(node) if "def " in statement.code else node
+            for statement, node in zip(step.statements, rewritten, strict=True)
+        ]
         self._note(rewriting.used_names)
         if rewriting.used_partial:
             self.imports.add("from functools import partial")
@@ -217,10 +219,9 @@ class Module:
         before, returns, result = self._returns(step, kinds)
         lines: list[Any] = [_typed(node, step, kinds) for node in body]
         lines[:1] = [_fresh(line) for line in lines[:1]]
-        code = cst.Module(body=lines).code.rstrip()
         if step.plots and config:
             self.imports.add(f"from {self.package}.figures import finish_figures")
-            code += f'\nfinish_figures({config}.figures_dir, "{step.name}")'
+            lines.append(cst.parse_statement(f'finish_figures({config}.figures_dir, "{step.name}")'))
         asynchronous = "async " if awaits(step) else ""
         head = f"{asynchronous}def {step.name}({', '.join(parameters)}) -> {returns}:\n"
         return (
@@ -228,7 +229,7 @@ class Module:
             + head
             + textwrap.indent(_docstring(step), "    ")
             + "\n"
-            + _indented(code)
+            + _indented(lines)
             + (f"\n    {result}" if result else "")
         )
 
@@ -284,20 +285,12 @@ def _is_plain(kind: str) -> bool:
     return kind.startswith(("float", "int", "str", "bool", "list", "dict", "tuple", "set", "NDArray"))
 
 
-def _indented(code: str) -> str:
-    """Indent code without touching the inside of multi-line strings."""
-    if not code.strip():
-        return "    pass" if not code else ""
-    module = cst.parse_module("def f():\n    pass\n")
-    inner = cst.parse_module(code + "\n")
-    function = cst.ensure_type(module.body[0], cst.FunctionDef)
-    leading = [line for line in inner.header if line.comment is not None]
-    first, *rest = inner.body
-    if leading:
-        first = first.with_changes(leading_lines=[*leading, *first.leading_lines])
-    block = cst.IndentedBlock(body=[first, *rest], footer=inner.footer)
-    text = cst.Module(body=[function.with_changes(body=block)]).code
-    return text.split("\n", 1)[1].rstrip()
+def _indented(lines: list[cst.BaseStatement]) -> str:
+    """Print statements as a function's body, without touching the inside of multi-line strings."""
+    if not lines:
+        return "    pass"
+    function = cst.FunctionDef(cst.Name("f"), cst.Parameters(), cst.IndentedBlock(body=lines))
+    return cst.Module(body=[function]).code.split("\n", 1)[1].rstrip()
 
 
 def _docstring(step: Step) -> str:

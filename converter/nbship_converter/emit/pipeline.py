@@ -39,11 +39,8 @@ class Pipeline:
         )
 
     def _types(self) -> dict[str, str]:
-        found = {}
-        for name in self.program.results:
-            kinds = [step.types[f"out:{name}"] for step in self.program.steps if f"out:{name}" in step.types]
-            found[name] = kinds[-1] if kinds else "typing.Any"
-        return found
+        last = {key: kind for step in self.program.steps for key, kind in step.types.items()}
+        return {name: last.get(f"out:{name}", "typing.Any") for name in self.program.results}
 
     def _run(self) -> str:
         lines = [self._declare(name) for name in self._loose()]
