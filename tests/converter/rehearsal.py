@@ -83,7 +83,7 @@ def _guarded(work: Callable[..., None], said: str, *arguments: object) -> None:
     os.dup2(null, 1)
     try:
         work(*arguments)
-    except BaseException:
+    except BaseException:  # noqa: BLE001  # whatever ends it is told to the parent
         Path(said).write_text(traceback.format_exc(), encoding="utf-8")
         raise SystemExit(1) from None
 
