@@ -21,6 +21,11 @@ from nbship_converter.syntax import string_literals
 
 __all__ = ["Rewriting", "global_reads", "mentions", "rewrite"]
 
+#: Calls that never look at the name of a function they are handed.
+_NAMELESS = frozenset(
+    "map filter apply applymap sorted min max reduce minimize curve_fit quad odeint solve_ivp root".split()
+)
+
 _WORD = re.compile(r"[^\W\d]\w*")
 #: What is rewritten wherever it stands.
 _ALWAYS = re.compile(r"\bexcept\s*:|\.show\(\)")
@@ -40,7 +45,7 @@ class Rewriting:
     outputs: Mapping[str, str]
     config: str = "config"
     used_config: bool = False
-    used_partial: bool = False
+    used_functools: set[str] = field(default_factory=set)
     used_names: set[str] = field(default_factory=set)
 
 
@@ -97,11 +102,15 @@ class _Rewriter(cst.CSTTransformer):
         self.rewriting = rewriting
         self.reads = reads
         self.called: set[int] = set()
+        self.nameless: set[int] = set()
         self.writers: list[bool] = []
 
     def visit_Call(self, node: cst.Call) -> None:
         if isinstance(node.func, cst.Name) and node.func.value in self.rewriting.extras:
             self.called.add(id(node.func))
+        callee = node.func.attr if isinstance(node.func, cst.Attribute) else node.func
+        if isinstance(callee, cst.Name) and callee.value in _NAMELESS:
+            self.nameless |= {id(arg.value) for arg in node.args}
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         func = original_node.func
@@ -133,10 +142,18 @@ class _Rewriter(cst.CSTTransformer):
             return _parenthesised(cst.parse_expression(expression), updated_node)
         extras = self.rewriting.extras.get(name)
         if extras and id(original_node) not in self.called:
-            self.rewriting.used_partial = True
             words = [_keyword(key, value) for key, value in self._extras(name).items()]
-            return cst.Call(func=cst.Name("partial"), args=[cst.Arg(updated_node), *words])
+            return self._bound(updated_node, words, named=id(original_node) not in self.nameless)
         return updated_node
+
+    def _bound(self, function: cst.Name, words: list[cst.Arg], *, named: bool) -> cst.Call:
+        """Give the function with its extras; it keeps its name where somebody may ask for it."""
+        self.rewriting.used_functools.add("partial")
+        bound = cst.Call(func=cst.Name("partial"), args=[cst.Arg(function), *words])
+        if not named:
+            return bound
+        self.rewriting.used_functools.add("update_wrapper")
+        return cst.Call(func=cst.Name("update_wrapper"), args=[cst.Arg(bound), cst.Arg(function)])
 
     def leave_ExceptHandler(
         self, original_node: cst.ExceptHandler, updated_node: cst.ExceptHandler

@@ -87,8 +87,7 @@ class Module:
         own_lines = replace(helper.statement, node=node.with_changes(leading_lines=_comments(node)))
         changed = rewrite([own_lines], rewriting, self.handed.reads)[0]
         self._note(rewriting.used_names - set(own.values()))
-        if rewriting.used_partial:
-            self.imports.add("from functools import partial")
+        self.imports |= {f"from functools import {name}" for name in rewriting.used_functools}
         if isinstance(changed, cst.ClassDef):
             changed = self._class(changed)
         else:
@@ -182,8 +181,7 @@ class Module:
             for statement, node in zip(step.statements, rewritten, strict=True)
         ]
         self._note(rewriting.used_names)
-        if rewriting.used_partial:
-            self.imports.add("from functools import partial")
+        self.imports |= {f"from functools import {name}" for name in rewriting.used_functools}
         return self._assemble(step, body, config if rewriting.used_config or step.plots else None)
 
     def _annotated(self, node: Any) -> Any:
