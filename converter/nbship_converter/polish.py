@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
+from ruff import find_ruff_bin  # type: ignore[import-untyped]  # its package has no types
 
 from nbship_converter.findings import Finding
 from nbship_converter.loosen import place_of
@@ -28,11 +29,11 @@ _TRUNCATES = ("%d", "%i")
 
 def polish(folder: Path) -> list[Finding]:
     """Sort, mend and format every Python file below the folder; tell which lines had to be suppressed."""
-    _ruff(folder, "check", "--fix-only")
-    _keep_truncating(folder)
+    _keep_truncating(_left(folder, "--fix"))
     _ruff(folder, "check", "--fix-only", "--unsafe-fixes", "--select", _KEEPS_MEANING)
+    left = _left(folder, "--fix")
     for _ in range(3):
-        useless = [found for found in _remaining(folder) if found["code"] == "B018"]
+        useless = [found for found in left if found["code"] == "B018"]
         if not useless:
             break
         for name in {found["filename"] for found in useless}:
@@ -40,9 +41,9 @@ def polish(folder: Path) -> list[Finding]:
                 Path(name), {found["location"]["row"] for found in useless if found["filename"] == name}
             )
         _ruff(folder, "check", "--fix-only", "--unsafe-fixes", "--select", "F841")
-    _ruff(folder, "check", "--fix-only")
+        left = _left(folder, "--fix")
     _ruff(folder, "format")
-    left = _remaining(folder)
+    left = left and _left(folder)
     if left:
         _ruff(folder, "check", "--add-noqa")
         _ruff(folder, "format")
@@ -55,18 +56,19 @@ def polish(folder: Path) -> list[Finding]:
 
 
 def _ruff(folder: Path, command: str, *options: str) -> str:
-    arguments = [sys.executable, "-m", "ruff", command, "--quiet", "--no-cache", *options, "."]
+    arguments = [find_ruff_bin(), command, "--quiet", "--no-cache", *options, "."]
     return subprocess.run(arguments, cwd=folder, check=False, capture_output=True, text=True).stdout
 
 
-def _remaining(folder: Path) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(_ruff(folder, "check", "--output-format", "json") or "[]")
+def _left(folder: Path, *options: str) -> list[dict[str, Any]]:
+    told = _ruff(folder, "check", *options, "--output-format", "json")
+    found: list[dict[str, Any]] = json.loads(told or "[]")
     return [one for one in found if one.get("code")]
 
 
-def _keep_truncating(folder: Path) -> None:
+def _keep_truncating(left: Iterable[dict[str, Any]]) -> None:
     """Keep ``"%d" % x`` as it is written: its f-string form refuses floats."""
-    for found in _remaining(folder):
+    for found in left:
         if found["code"] == "UP031":
             path, row = Path(found["filename"]), found["location"]["row"] - 1
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
