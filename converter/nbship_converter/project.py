@@ -99,6 +99,7 @@ def _pyproject(text: str, plan: Project, modules: Mapping[str, str]) -> str:
         override.add("module", [f"{name}{tail}" for name in untyped for tail in ("", ".*")])
         override.add("follow_imports", "skip")
         override["follow_imports"].comment("not typed: the same with and without stub packages")
+        override.add("follow_imports_for_stubs", True)  # a TOML value
         override.add("ignore_missing_imports", True)
         override.add(tomlkit.nl())
         overrides = tomlkit.aot()

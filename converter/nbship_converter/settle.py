@@ -7,6 +7,7 @@ that it is about. A line that nothing helps is suppressed by its code and report
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -42,22 +43,22 @@ class Complaint:
 
 def settle(folder: Path, package: str, *, python: str = sys.executable) -> list[Finding]:
     """Loosen annotations below ``src`` until ``mypy --strict`` passes; tell what had to be given up."""
-    before: frozenset[Complaint] = frozenset()
+    complaints = _ask(folder, python)
     for _ in range(ROUNDS):
-        complaints = _ask(folder, python)
         if not complaints:
             return []
-        if frozenset(complaints) == before:
-            break
-        before = frozenset(complaints)
+        before = complaints
         _mend(folder, package, complaints)
-    return _suppress(folder, _ask(folder, python))
+        complaints = _ask(folder, python)
+        if set(complaints) == set(before):
+            break
+    return _suppress(folder, complaints)
 
 
 def _ask(folder: Path, python: str) -> list[Complaint]:
     arguments = [
         *(sys.executable, "-m", "mypy", "--strict", "--output", "json"),
-        *("--cache-dir", str(_cache()), "--python-executable", python, "src"),
+        *("--cache-dir", str(_cache(python)), "--python-executable", python, "src"),
     ]
     done = subprocess.run(arguments, cwd=folder, check=False, capture_output=True, text=True)
     found = []
@@ -77,9 +78,10 @@ def _ask(folder: Path, python: str) -> list[Complaint]:
     return found
 
 
-def _cache() -> Path:
-    """One cache for all exports: what mypy knows of the libraries is the same for each."""
-    return Path(user_cache_dir("nbship")) / "mypy"
+def _cache(python: str) -> Path:
+    """One cache for all exports with an interpreter: what mypy knows of its libraries is the same for each."""
+    environment = hashlib.sha256(python.encode()).hexdigest()[:16]
+    return Path(user_cache_dir("nbship")) / "mypy" / environment
 
 
 def _mend(folder: Path, package: str, complaints: Iterable[Complaint]) -> None:
@@ -141,6 +143,7 @@ def _skip_imports(folder: Path, complaints: Iterable[Complaint]) -> None:
             skipping = tomlkit.table()
             skipping.add("module", [])
             skipping.add("follow_imports", "skip")
+            skipping.add("follow_imports_for_stubs", True)  # a TOML value
             skipping.add("ignore_missing_imports", True)  # a TOML value
             skipping.add(tomlkit.nl())
             overrides.append(skipping)
