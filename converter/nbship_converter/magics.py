@@ -6,12 +6,12 @@ IPython's own transformer decides what is a magic, so nothing is guessed from a 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import libcst as cst
-from IPython.core.inputtransformer2 import TransformerManager
 
 from nbship_converter.findings import Finding
 
@@ -25,12 +25,15 @@ _FRONT_END = {
 }  # fmt: skip
 
 
+#: What a cell must hold for IPython to see anything in it but Python: escapes, prompts, an indented beginning.
+_MAY_BE_MAGIC = re.compile(r"[%!?]|^\s*[,;/]|^\s*(?:>>>|\.\.\.|In \[)|\A\s", re.MULTILINE)
+
+
 def to_python(index: int, source: str) -> tuple[str, list[Finding]]:
     """Let IPython turn magics into calls; cell magics are opened or left out."""
     body = source.lstrip("\n")
     if not body.lstrip().startswith("%%"):
-        make_transformer: Any = TransformerManager
-        return make_transformer().transform_cell(source), []
+        return _transformed(source), []
     first, _, rest = body.lstrip().partition("\n")
     magic = first[2:].split()[0] if len(first) > 2 else ""  # noqa: PLR2004  # the two percent signs
     if magic in ("time", "capture", "prun"):
@@ -43,6 +46,16 @@ def to_python(index: int, source: str) -> tuple[str, list[Finding]]:
     return "", [
         Finding(code="NB105", message=f"left out a cell of another language (`{first}`)", cell=index, line=1)
     ]
+
+
+def _transformed(source: str) -> str:
+    if not _MAY_BE_MAGIC.search(source):
+        return source if source.endswith("\n") else f"{source}\n"
+    from IPython.core.inputtransformer2 import TransformerManager  # imports all of IPython
+
+    make_transformer: Any = TransformerManager
+    code: str = make_transformer().transform_cell(source)
+    return code
 
 
 @dataclass(frozen=True, slots=True)

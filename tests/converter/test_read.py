@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from notebooks import notebook
 
 from nbship.errors import InputError
+from nbship_converter.magics import to_python
 from nbship_converter.read import load, read
 
 
@@ -50,6 +53,26 @@ def test_a_notebook_without_code_is_refused() -> None:
 def test_front_end_magics_go_and_timed_lines_stay() -> None:
     assert _statements("%matplotlib inline\n%time y = g()\n!ls data\nx = 1") == ["y = g()", "x = 1"]
     assert _codes("%matplotlib inline\nx = 1\n!ls") == ["NB102", "NB103"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = 1",
+        "x = 1\n\n",
+        "def f():\n\n    return [\n  1]  # 2",
+        "x = a % b",
+        "\n\n  x = 1\n  y = 2",
+        ">>> x = 1",
+        "In [1]: x = 1",
+        "x?\n,f a b\n/g 1\nfiles = !ls\n;h c",
+        "if x:\n    %time y = 1\n    ... ",
+        "",
+    ],
+)
+def test_what_holds_no_magic_is_what_ipython_makes_of_it(source: str) -> None:
+    transformer: Any = TransformerManager
+    assert to_python(0, source)[0] == transformer().transform_cell(source)
 
 
 def test_a_timed_cell_is_opened_and_a_repeated_one_left_out() -> None:
