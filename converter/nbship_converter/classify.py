@@ -131,13 +131,21 @@ def _mark(
     tree = first_statement(statement.code)
     if _is_constant(tree) and binds[statement.use.binds[0]] == 1 and statement.use.binds[0] not in touched:
         return "constant"
-    if isinstance(tree, ast.Expr):
-        return _mark_expression(tree.value, statement)
-    return "plot" if _draws(statement) else "code"
+    return _mark_code(tree, statement)
 
 
-def _mark_expression(value: ast.expr, statement: Statement) -> Mark:
-    if _only_shows(value):
+def _edits_import_path(tree: ast.stmt) -> bool:
+    """Whether all that a statement does is to change ``sys.path``: a package needs that no longer."""
+    if isinstance(tree, ast.If) and not tree.orelse:
+        return all(_edits_import_path(line) for line in tree.body)
+    call = tree.value if isinstance(tree, ast.Expr) else None
+    return isinstance(call, ast.Call) and bool(
+        re.fullmatch(r"sys\.path\.(append|insert|extend)", ast.unparse(call.func))
+    )
+
+
+def _mark_code(tree: ast.stmt, statement: Statement) -> Mark:
+    if _edits_import_path(tree) or (isinstance(tree, ast.Expr) and _only_shows(tree.value)):
         return "display"
     return "plot" if _draws(statement) else "code"
 

@@ -31,6 +31,7 @@ def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, 
         signatures=facts.signatures if facts else {},
         paths=read_paths(notebook, facts.reads if facts else ()),
         outputs=output_paths(notebook, facts.writes if facts else ()),
+        neighbours=facts.neighbours if facts else {},
         unseeded=_unseeded(notebook, steps, facts),
     )
     if program.unseeded is not None:

@@ -144,9 +144,11 @@ class _Slice:
 
     def kept(self) -> set[int]:
         """Give the indices of the cells to keep."""
+        settings = {cell.index for cell in self.cells if any(is_setting(s) for s in cell.statements)}
         roots = {cell.index for cell in self.cells if self._is_root(cell)}
-        if not roots:
+        if not roots:  # no tag, no model and no number: what it binds is what it is for
             roots = {cell.index for cell in self.cells if self.binds[cell.index]}
+        roots |= settings
         kept = self._close(roots)
         while True:
             wider = self._close(kept | self._state(kept))
@@ -155,7 +157,7 @@ class _Slice:
             kept = wider
 
     def _is_root(self, cell: Cell) -> bool:
-        if cell.step_tag or any(is_setting(s) for s in cell.statements):
+        if cell.step_tag:
             return True
         if any(_judges(s) for s in cell.statements):
             return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import libcst as cst
 
@@ -74,6 +75,13 @@ class Annotator:
         return name
 
     # functions of the user's
+
+    def annotate_all(self, node: Any, signatures: Mapping[str, Signature], prefix: str = "") -> Any:
+        """Give a module, or a statement, with every function and method in it annotated.
+
+        ``prefix`` stands before the names in ``signatures``; functions inside functions were seen by nobody.
+        """
+        return node.visit(_AnnotateAll(self, signatures, prefix))
 
     def annotate(
         self, function: cst.FunctionDef, signature: Signature | None, *, method: bool = False
@@ -154,6 +162,42 @@ class _Body(cst.CSTVisitor):
 
     def visit_ClassDef(self, node: cst.ClassDef) -> bool:
         return False
+
+
+class _AnnotateAll(cst.CSTTransformer):
+    def __init__(self, annotator: Annotator, signatures: Mapping[str, Signature], prefix: str) -> None:
+        super().__init__()
+        self.annotator = annotator
+        self.signatures = signatures
+        self.prefix = prefix
+        self.inside: list[cst.ClassDef | cst.FunctionDef] = []
+
+    def visit_ClassDef(self, node: cst.ClassDef) -> None:
+        self.inside.append(node)
+
+    def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
+        self.inside.pop()
+        return updated_node
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self.inside.append(node)
+
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        self.inside.pop()
+        around = self.inside[-1] if self.inside else None
+        method = isinstance(around, cst.ClassDef) and not _is_static(original_node)
+        names = [node.name.value for node in (*self.inside, original_node)]
+        seen = self.signatures.get(self.prefix + ".".join(names))
+        return self.annotator.annotate(updated_node, seen, method=method)
+
+
+def _is_static(function: cst.FunctionDef) -> bool:
+    return any(
+        isinstance(one.decorator, cst.Name) and one.decorator.value == "staticmethod"
+        for one in function.decorators
+    )
 
 
 class _Shorten(ast.NodeTransformer):

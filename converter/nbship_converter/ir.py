@@ -106,7 +106,11 @@ class Signature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What one clean run of the notebook told. ``files`` are relative to the notebook's folder."""
+    """What one clean run of the notebook told.
+
+    ``reads`` and ``writes`` are relative to the notebook's folder; ``neighbours`` are the user's own modules that
+    were imported: path in a package -> source.
+    """
 
     cells: dict[int, CellFacts]
     types: dict[str, str]
@@ -118,6 +122,7 @@ class Facts:
     closure: tuple[str, ...]
     summaries: dict[str, dict[str, Any]]
     origins: dict[str, str]
+    neighbours: dict[str, str]
     python: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
@@ -170,7 +175,8 @@ class Step:
 class Program:
     """The whole notebook as steps, helpers, constants and imports: what emit turns into modules.
 
-    ``unseeded`` is the first cell that draws from NumPy's global generator before anything has seeded it.
+    ``unseeded`` is the first cell that draws from NumPy's global generator before anything has seeded it;
+    ``neighbours`` are the user's own modules beside the notebook: path in the package -> source.
     """
 
     notebook: Notebook
@@ -183,4 +189,5 @@ class Program:
     signatures: dict[str, Signature]
     paths: dict[str, str]
     outputs: frozenset[str]
+    neighbours: dict[str, str] = field(default_factory=dict)
     unseeded: int | None = None

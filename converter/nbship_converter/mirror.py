@@ -105,20 +105,35 @@ class Mirror:
 
 
 @contextmanager
-def mirror_of(folder: Path, outside: Collection[str] = ()) -> Generator[Mirror]:
+def mirror_of(
+    folder: Path, outside: Collection[str] = (), modules: Collection[str] = ()
+) -> Generator[Mirror]:
     """Give a mirror of the folder that is deleted afterwards.
 
     ``outside`` names paths above the folder, relative to it, that the notebook mentions. Where there are
     any, the whole tree from the git root down is mirrored; where there is no git root, just those paths.
+    ``modules`` are names that it imports: those that lie in a folder above come along.
     """
     folder = folder.resolve()
     with TemporaryDirectory(prefix="nbship-", ignore_cleanup_errors=True) as scratch:
         mirror = Mirror(Path(scratch).resolve() / "tree", _root(folder) if outside else folder, folder)
         mirror.fill()
         mirror.folder.mkdir(parents=True, exist_ok=True)
-        for relative in outside:
+        for relative in (*outside, *_above(folder, modules)):
             mirror.bring(relative)
         yield mirror
+
+
+def _above(folder: Path, modules: Collection[str]) -> list[str]:
+    """Give the modules that lie in the folders above, as relative paths; site-packages are no such place."""
+    found = []
+    for height in range(1, ABOVE + 1):
+        up = "/".join([".."] * height)
+        for name in modules:
+            as_package = (folder / up / name / "__init__.py").is_file()
+            if as_package or (folder / up / f"{name}.py").is_file():
+                found.append(f"{up}/{name}" if as_package else f"{up}/{name}.py")
+    return found
 
 
 def _root(folder: Path) -> Path:

@@ -58,7 +58,7 @@ _DEEDS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"Transformer$", "transform_features", "Transform the features"),
         (r"(confusion_matrix|classification_report|_score|_error|_auc|_loss|\.score)$", "evaluate", "Judge the model"),
         (r"\.(predict|predict_proba|forecast)$", "predict", "Predict {}"),
-        (r"(^|\.)(merge|concat|join)$", "combine_{}", "Combine {}"),
+        (r"(^|\.)(merge|concat)$", "combine_{}", "Combine {}"),
         (r"\.(groupby|pivot_table|agg)$", "aggregate_{}", "Aggregate {}"),
     )
 )  # fmt: skip

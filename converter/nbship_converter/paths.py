@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from nbship_converter.ir import Notebook
-from nbship_converter.syntax import string_literals
+from nbship_converter.syntax import string_literals, tree_of
 
-__all__ = ["data_name", "output_paths", "read_paths", "upward_paths"]
+__all__ = ["data_name", "imported_modules", "output_paths", "read_paths", "upward_paths"]
 
 
 def read_paths(notebook: Notebook, reads: Iterable[str]) -> dict[str, str]:
@@ -35,6 +36,18 @@ def output_paths(notebook: Notebook, writes: Iterable[str]) -> frozenset[str]:
 def upward_paths(notebook: Notebook) -> list[str]:
     """Give the literals that look like paths above the notebook's folder."""
     return sorted({text for text in _literals(notebook) if text == ".." or text.startswith("../")})
+
+
+def imported_modules(notebook: Notebook) -> frozenset[str]:
+    """Give the top-level names of the modules that the notebook imports."""
+    found: set[str] = set()
+    for statement in notebook.statements:
+        for node in ast.walk(tree_of(statement.code)):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.split(".")[0])
+    return frozenset(found)
 
 
 def data_name(path: str) -> str:

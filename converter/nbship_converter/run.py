@@ -20,7 +20,7 @@ from nbship.canonical import SEED
 from nbship.errors import RunError
 from nbship_converter.ir import Notebook
 from nbship_converter.mirror import Mirror, mirror_of
-from nbship_converter.paths import upward_paths
+from nbship_converter.paths import imported_modules, upward_paths
 from nbship_converter.testimony import Run, testimony
 
 __all__ = ["clean_run", "run_environment"]
@@ -46,10 +46,10 @@ def clean_run(
     """
     with (
         tempfile.TemporaryDirectory(prefix="nbship-witness-") as scratch,
-        mirror_of(folder, upward_paths(notebook)) as mirror,
+        mirror_of(folder, upward_paths(notebook), imported_modules(notebook)) as mirror,
     ):
         witness = Path(scratch)
-        environment = run_environment(witness, seed)
+        environment = run_environment(witness, mirror.scratch, seed)
         executed = _execute(notebook, mirror, environment, python, timeout_s, progress)
         return testimony(witness, executed, mirror)
 
@@ -122,11 +122,15 @@ def _failed(name: str, index: int, error: Any) -> RunError:
     )
 
 
-def run_environment(witness: Path, seed: int = SEED) -> dict[str, str]:
-    """Give the environment in which a kernel is a witness that writes into the folder ``witness``."""
+def run_environment(witness: Path, root: Path, seed: int = SEED) -> dict[str, str]:
+    """Give the environment in which a kernel is a witness that writes into the folder ``witness``.
+
+    ``root`` is the tree in which the notebook runs: modules below it are the user's own.
+    """
     return {
         **os.environ,
         "NBSHIP_WITNESS": str(witness),
+        "NBSHIP_MIRROR": str(root),
         "NBSHIP_CAPTURE": "off",
         "NBSHIP_SEED": str(seed),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",

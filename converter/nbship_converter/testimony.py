@@ -51,6 +51,7 @@ def _facts(witness: Path, executed: Sequence[int], mirror: Mirror) -> Facts:
         closure=tuple(end["closure"]),
         summaries=end["summaries"],
         origins=end["origins"],
+        neighbours=end["neighbours"],
         python=end["python"],
         reads=tuple(reads),
         writes=tuple(sorted(written)),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from nbship_converter.classify import has_no_effect
 from nbship_converter.ir import Statement
+from nbship_converter.syntax import tree_of
 
 __all__ = ["trimmed"]
 
@@ -41,7 +42,7 @@ def trimmed(
 
 def _plain_targets(statement: Statement) -> set[str] | None:
     """Give the names that an assignment without effects binds; None for any other statement."""
-    tree = ast.parse(statement.code).body[0]
+    tree = tree_of(statement.code).body[0]
     if not isinstance(tree, (ast.Assign, ast.AnnAssign)) or tree.value is None:
         return None
     targets = tree.targets if isinstance(tree, ast.Assign) else [tree.target]

@@ -56,21 +56,24 @@ def _describe_safely(value: object) -> str:
 
 
 class Instrument(ast.NodeTransformer):
-    """Makes each function that a cell defines tell what it was given and gave back.
+    """Makes each function that a cell or a module defines tell what it was given and gave back.
 
     Only plain functions and methods at the top of a cell: a decorator may compile the source (numba) or
-    rely on the signature, so decorated ones stay as they are.
+    rely on the signature, so decorated ones stay as they are. ``prefix`` stands before the names.
     """
+
+    def __init__(self, prefix: str = "") -> None:
+        self.prefix = prefix
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
         """Instrument the functions and the methods at the top of a cell."""
         for statement in node.body:
             if isinstance(statement, ast.FunctionDef):
-                _instrument(statement, statement.name)
+                _instrument(statement, self.prefix + statement.name)
             elif isinstance(statement, ast.ClassDef):
                 for member in statement.body:
                     if isinstance(member, ast.FunctionDef):
-                        _instrument(member, f"{statement.name}.{member.name}")
+                        _instrument(member, f"{self.prefix}{statement.name}.{member.name}")
         return ast.fix_missing_locations(node)
 
 

@@ -53,7 +53,7 @@ def kind(value: Any) -> str:  # noqa: PLR0911  # one line for each kind of value
         module == "numpy" and not hasattr(value, "__len__")
     ):
         return "number"
-    if hasattr(value, "get_params") or _is_fitted_elsewhere(value):
+    if hasattr(value, "get_params") or _is_fitted_elsewhere(value) or _is_own_model(value):
         return "model"
     return "value"
 
@@ -72,6 +72,18 @@ def _is_fitted_elsewhere(value: Any) -> bool:
     root = type(value).__module__.split(".")[0]
     return root in ("xgboost", "lightgbm", "catboost", "statsmodels", "keras", "torch") and (
         hasattr(value, "predict") or hasattr(value, "params") or hasattr(value, "state_dict")
+    )
+
+
+def _is_own_model(value: Any) -> bool:
+    """Whether a class that the notebook defines, or takes from beside it, learns and predicts."""
+    own = hasattr(value, "__dict__") and type(value).__module__.split(".")[
+        0
+    ] not in sys.stdlib_module_names - {"__main__"}
+    return (
+        own
+        and any(callable(getattr(value, name, None)) for name in ("fit", "train"))
+        and hasattr(value, "predict")
     )
 
 

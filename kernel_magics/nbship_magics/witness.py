@@ -1,7 +1,7 @@
 """The witness of a clean run: what each cell really did, written down for the converter.
 
 A kernel that the converter starts loads this module as an extension (``--ext``) with ``NBSHIP_WITNESS``
-naming a scratch folder. After each cell it writes one line of ``cells.jsonl``: names bound, rebound, changed
+naming a scratch folder and ``NBSHIP_MIRROR`` the tree in which the notebook runs. After each cell it writes one line of ``cells.jsonl``: names bound, rebound, changed
 in place or deleted, types, random state used, files read and written, figures open. ``%nbship_testify``
 at the end writes ``end.json`` (types of the user's functions, aliases, what was imported) and ``values.pickle``
 (the tokens of every value, for the comparison with the package).
@@ -27,13 +27,14 @@ from nbship_magics import testimony
 from nbship_magics.calls import GAVE, SEEN, Calls, Instrument
 from nbship_magics.describe import describe
 from nbship_magics.distributions import closure, distributions, untyped
+from nbship_magics.neighbours import Neighbours
 
 _HIDDEN = {"In", "Out", "exit", "quit", "open", "get_ipython", "display"}
 
 
 def load_ipython_extension(shell: Any) -> None:
     """Watch every cell of this kernel and write what it did into the folder of ``NBSHIP_WITNESS``."""
-    witness = Witness(shell, Path(os.environ["NBSHIP_WITNESS"]))
+    witness = Witness(shell, Path(os.environ["NBSHIP_WITNESS"]), Path(os.environ["NBSHIP_MIRROR"]))
     shell.events.register("pre_run_cell", witness.before_cell)
     shell.events.register("post_run_cell", witness.after_cell)
     shell.ast_transformers.append(Instrument())
@@ -41,6 +42,7 @@ def load_ipython_extension(shell: Any) -> None:
     setattr(builtins, SEEN, witness.calls.seen)
     setattr(builtins, GAVE, witness.calls.gave)
     sys.addaudithook(witness.files.hook)
+    sys.meta_path.insert(0, witness.neighbours)
     seed_generators(int(os.environ["NBSHIP_SEED"]))
     witness.random = testimony.random_marks()
 
@@ -48,7 +50,8 @@ def load_ipython_extension(shell: Any) -> None:
 class Witness:
     """Compares the namespace before and after each cell."""
 
-    def __init__(self, shell: Any, folder: Path) -> None:
+    def __init__(self, shell: Any, folder: Path, root: Path) -> None:
+        self.neighbours = Neighbours(root)
         self.shell = shell
         self.folder = folder
         self.calls = Calls()
@@ -108,7 +111,9 @@ class Witness:
         values = {name: value for name, value in self.names() if not isinstance(value, types.ModuleType)}
         with (self.folder / "values.pickle").open("wb") as sink:
             for name, value in values.items():
-                pickle.dump((name, list(testimony.tokens_or_opaque(value))), sink, protocol=5)
+                pickle.dump(
+                    (name, list(testimony.tokens_or_opaque(value, self.neighbours.roots))), sink, protocol=5
+                )
         end = {
             "types": {name: describe(value) for name, value in values.items()},
             "kinds": {name: testimony.kind(value) for name, value in values.items()},
@@ -122,6 +127,7 @@ class Witness:
             "untyped": untyped(),
             "closure": closure(distributions()),
             "summaries": {name: testimony.summary(value) for name, value in values.items()},
+            "neighbours": self.neighbours.sources,
             "python": platform.python_version(),
         }
         (self.folder / "end.json").write_text(json.dumps(end), encoding="utf-8")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def run_notebook(notebook: Notebook, folder: Path) -> Run:
     """Give what the witness saw of the notebook's cells, run one after the other in a mirror of the folder."""
     cells = [(cell.index, cell.source) for cell in notebook.cells if cell.source.strip()]
     with TemporaryDirectory() as witness, mirror_of(folder) as mirror:
-        _apart(_cells, [source for _, source in cells], str(mirror.folder), witness)
+        _apart(_cells, [source for _, source in cells], str(mirror.folder), str(mirror.scratch), witness)
         return testimony(Path(witness), [index for index, _ in cells], mirror)
 
 
@@ -88,14 +89,15 @@ def _guarded(work: Callable[..., None], said: str, *arguments: object) -> None:
         raise SystemExit(1) from None
 
 
-def _cells(sources: list[str], folder: str, witness: str) -> None:
+def _cells(sources: list[str], folder: str, root: str, witness: str) -> None:
     """Run cells in IPython's shell with the witness loaded, as the kernel would."""
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbship_magics.witness import load_ipython_extension
 
     os.chdir(folder)
-    os.environ.update(run_environment(Path(witness)) | {"MPLBACKEND": "agg"})
+    sys.path.insert(0, "")  # as a kernel has it
+    os.environ.update(run_environment(Path(witness), Path(root)) | {"MPLBACKEND": "agg"})
     shell: Any = InteractiveShell.instance(history_manager=None)
     load_ipython_extension(shell)
     for source in sources:

@@ -10,6 +10,7 @@ from nbship_converter.emit.calls import handed_in
 from nbship_converter.emit.config import config_module
 from nbship_converter.emit.module import Module
 from nbship_converter.emit.pipeline import Pipeline
+from nbship_converter.emit.vendored import follow, roots_of, vendored
 from nbship_converter.ir import Program
 
 __all__ = ["config_module", "emit"]
@@ -21,4 +22,6 @@ def emit(program: Program, package: str) -> dict[str, str]:
     handed = handed_in(program)
     modules = {f"{name}.py": Module(program, package, name, handed).text() for name in names}
     modules["pipeline.py"] = Pipeline(program, package).text()
-    return modules
+    roots = roots_of(program)
+    modules |= vendored(program, package)
+    return {name: follow(text, package, roots) for name, text in modules.items()}

@@ -177,34 +177,12 @@ class Module:
         )
         rewritten = rewrite(step.statements, rewriting, self.handed.reads)
         body = [
-            self._annotated(node) if "def " in statement.code else node
+            self.annotator.annotate_all(node, self.program.signatures) if "def " in statement.code else node
             for statement, node in zip(step.statements, rewritten, strict=True)
         ]
         self._note(rewriting.used_names)
         self.imports |= {f"from functools import {name}" for name in rewriting.used_functools}
         return self._assemble(step, body, config if rewriting.used_config or step.plots else None)
-
-    def _annotated(self, node: Any) -> Any:
-        """Annotate the functions and methods that stay inside a step."""
-        annotator, signatures = self.annotator, self.program.signatures
-
-        class Inside(cst.CSTTransformer):
-            classes: list[str] = []  # noqa: RUF012  # one visitor, one walk
-
-            def visit_ClassDef(self, node: cst.ClassDef) -> None:
-                self.classes = [*self.classes, node.name.value]
-
-            def leave_ClassDef(self, original_node: cst.ClassDef, updated_node: cst.ClassDef) -> cst.ClassDef:
-                self.classes = self.classes[:-1]
-                return updated_node
-
-            def leave_FunctionDef(
-                self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
-            ) -> cst.FunctionDef:
-                name = ".".join([*self.classes[-1:], original_node.name.value])
-                return annotator.annotate(updated_node, signatures.get(name), method=bool(self.classes))
-
-        return node.visit(Inside())
 
     def _assemble(self, step: Step, body: list[cst.BaseStatement], config: str | None) -> str:
         parameters = [
