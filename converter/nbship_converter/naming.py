@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -56,13 +57,14 @@ _DEEDS: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
         (r"(Count|Tfidf|Hashing|Dict)Vectorizer$", "vectorize", "Turn text into numbers"),
         (r"(^|\.)(PCA|TruncatedSVD|TSNE|NMF|UMAP)$", "reduce_dimensions", "Reduce the dimensions"),
         (r"Transformer$", "transform_features", "Transform the features"),
-        (r"(confusion_matrix|classification_report|_score|_error|_auc|_loss|\.score)$", "evaluate", "Judge the model"),
+        (r"(confusion_matrix|classification_report|_score|_error|_auc|_loss|\.score)$", "evaluate_model", "Judge the model"),
         (r"\.(predict|predict_proba|forecast)$", "predict", "Predict {}"),
         (r"(^|\.)(merge|concat)$", "combine_{}", "Combine {}"),
         (r"\.(groupby|pivot_table|agg)$", "aggregate_{}", "Aggregate {}"),
     )
 )  # fmt: skip
 _VERBS = {"data": "load", "features": "make", "train": "train", "evaluate": "evaluate", "predict": "predict"}
+_THROWAWAY = re.compile(r"_\w*|\w|fig\d*|axs?|axes|idx|tmp|temp")
 #: A comment longer than this, or one that looks like code, is no name.
 _MOST_WORDS = 9
 
@@ -76,7 +78,7 @@ class Names:
 
     def tagged(self, name: str, heading: str) -> tuple[str, str]:
         """Give (name, title) of a tagged step."""
-        return self._free([name, slug(heading)], name), heading
+        return self._free([name, slug(heading)], name), _unnumbered(heading)
 
     def proposed(self, module: str, cells: Iterable[Cell], models: Mapping[str, str]) -> tuple[str, str]:
         """Give (name, title) of a step without a tag; ``models`` maps names to the classes of estimators."""
@@ -93,9 +95,9 @@ class Names:
                 if made
                 else slug(heading) or _VERBS.get(module, "run")
             )
-        wanted = [slug(heading) if fresh else "", slug(comment), name]
-        wanted += [f"{name}_{plain}" for plain in made] + [f"{name}_{slug(heading)}" if slug(heading) else ""]
-        return self._free(wanted, name), heading if fresh and slug(heading) else comment or title
+        wanted = [slug(text, most) for text in (heading if fresh else "", comment) for most in (4, 7)]
+        wanted += [name, *(f"{name}_{plain}" for plain in made if plain not in name)]
+        return self._free(wanted, name), _unnumbered(heading) if fresh and slug(heading) else comment or title
 
     def _free(self, wanted: Iterable[str], fallback: str) -> str:
         for candidate in wanted:
@@ -109,22 +111,32 @@ class Names:
         return safe(f"{fallback}_{number}")
 
 
-def slug(text: str) -> str:
+def slug(text: str, most_words: int = 4) -> str:
     """Give a function name out of a heading or a comment: its first few telling words, in the imperative.
+
+    Accents go; of other scripts nothing is left.
 
     >>> slug("3.2 Training the Model!"), slug("What drives demand?"), slug("Titanic's cabins")
     ('train_model', 'drives_demand', 'titanics_cabins')
+    >>> slug("2.5 Remoção dos espaços"), slug("Обучение")
+    ('remocao_dos_espacos', '')
     """
+    text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = [
         word
         for word in re.findall(
-            r"[a-z]+[a-z0-9]*", re.sub(r"['\u2019](?=s\b|t\b)", "", text.lower()).replace("_", " ")
+            r"[a-z]+[a-z0-9]*", re.sub(r"'(?=s\b|t\b)", "", text.lower()).replace("_", " ")
         )
         if word not in _STOP_WORDS
     ]
     if words:
         words[0] = _IMPERATIVES.get(words[0], words[0])
-    return safe("_".join(words[:4])) if words else ""
+    return safe("_".join(words[:most_words])) if len("".join(words)) > 2 else ""  # noqa: PLR2004  # a letter or two say nothing
+
+
+def _unnumbered(heading: str) -> str:
+    """Give a heading without the number that it has in the notebook's outline."""
+    return re.sub(r"^(\d+(\.\d+)*[.):]|\d+(\.\d+)+)\s*", "", heading) or heading
 
 
 def safe(name: str) -> str:
@@ -144,7 +156,7 @@ def _made(cells: Iterable[Cell]) -> list[str]:
     found: dict[str, None] = {}
     for statement in _statements(cells):
         if type(statement.node).__name__ == "SimpleStatementLine":
-            found.update(dict.fromkeys(n for n in statement.use.binds if not n.startswith("_")))
+            found.update(dict.fromkeys(n for n in statement.use.binds if not _THROWAWAY.fullmatch(n)))
     return list(found)
 
 
