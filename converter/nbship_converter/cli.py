@@ -89,7 +89,7 @@ def _report(exported: Exported) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def steps_command(notebook: Path, as_json: bool) -> None:
     """Show the steps of NOTEBOOK: tagged ones, and proposals with a reason and a confidence."""
-    parsed, _ = read(load(notebook), notebook.stem)
+    parsed, _ = read(load(notebook), notebook.stem, notebook.parent)
     program, _ = compile_notebook(parsed, None)
     if as_json:
         rows = [

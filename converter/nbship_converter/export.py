@@ -95,7 +95,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
     """
     content = load(notebook)
     check_destination(destination)
-    parsed, findings = read(content, notebook.stem)
+    parsed, findings = read(content, notebook.stem, notebook.parent)
     refuse_keys(parsed)
     run = _run(notebook, parsed, options) if options.run else None
     program, found = compile_notebook(parsed, run.facts if run else None)

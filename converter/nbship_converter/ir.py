@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -69,13 +70,17 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notebook:
-    """A notebook as the compiler sees it: only what computes, in document order."""
+    """A notebook as the compiler sees it: only what computes, in document order.
+
+    ``modules`` are Python files that it writes itself or finds beside it: path -> source.
+    """
 
     name: str
     id: str
     title: str
     purpose: str
     cells: tuple[Cell, ...]
+    modules: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def statements(self) -> list[Statement]:
@@ -85,7 +90,11 @@ class Notebook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellFacts:
-    """What a clean run saw one cell do; ``random`` names the generators it advanced."""
+    """What a clean run saw one cell do; ``random`` names the generators it advanced.
+
+    ``failed_line`` is where it raised, if it did; ``shown`` whether its last expression had a value;
+    ``folder`` the working folder at its end, relative to the notebook's.
+    """
 
     bound: frozenset[str]
     changed: frozenset[str]
@@ -94,6 +103,9 @@ class CellFacts:
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     figures: int
+    failed_line: int | None = None
+    shown: bool = False
+    folder: str = "."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import libcst as cst
-
 from nbship.errors import InputError
+from nbship_converter.cells import Reader
 from nbship_converter.findings import Finding
-from nbship_converter.ir import Cell, Notebook, Statement
-from nbship_converter.magics import to_python, translate
-from nbship_converter.uses import use_of
+from nbship_converter.ir import Cell, Notebook
 
 __all__ = ["load", "read"]
 
-_INSTALL = re.compile(r"^\s*(?:[!%]\s*(?:\S*python\S*\s+-m\s+)?(?:pip|conda|mamba|uv)3?\b.*)$")
-_OURS = re.compile(r"^\s*%{1,2}(?:ship\b|load_ext\s+nbship\b|reload_ext\s+nbship\b)")
 _HEADING = re.compile(r"^\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
 
 
@@ -99,8 +91,14 @@ def _script(path: Path) -> dict[str, Any]:
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
 
 
-def read(content: dict[str, Any], name: str) -> tuple[Notebook, list[Finding]]:
-    """Turn a notebook's JSON into the compiler's Notebook; what cannot be read becomes findings."""
+def read(
+    content: dict[str, Any], name: str, folder: Path | None = None
+) -> tuple[Notebook, list[Finding]]:
+    """Turn a notebook's JSON into the compiler's Notebook; what cannot be read becomes findings.
+
+    ``folder`` is where the notebook lies: scripts and modules that it uses are read from there.
+    """
+    reader = Reader(folder)
     findings: list[Finding] = []
     cells: list[Cell] = []
     prose = _Prose()
@@ -110,7 +108,7 @@ def read(content: dict[str, Any], name: str) -> tuple[Notebook, list[Finding]]:
         if raw.get("cell_type") == "markdown":
             prose.add(text)
         elif raw.get("cell_type") == "code":
-            cell, found = _cell(index, raw, text, prose)
+            cell, found = reader.cell(index, raw, text, heading=prose.heading, words=prose.words())
             findings += found
             cells.append(cell)
             prose.used()
@@ -125,6 +123,7 @@ def read(content: dict[str, Any], name: str) -> tuple[Notebook, list[Finding]]:
         title=prose.title or name,
         purpose=prose.purpose,
         cells=tuple(cells),
+        modules=reader.modules,
     )
     return notebook, findings
 
@@ -152,6 +151,10 @@ class _Prose:
             self.text.append(text)
             self.purpose = self.purpose or _plain(text.split("\n\n")[0])
 
+    def words(self) -> str:
+        """Give the words above the next cell as plain text."""
+        return _plain("\n\n".join(self.text))
+
     def used(self) -> None:
         self.text = []
 
@@ -161,80 +164,3 @@ def _plain(markdown: str) -> str:
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)|<[^>]+>|\$+[^$]*\$+", "", markdown)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
     return re.sub(r"[*_`]{1,3}([^*_`]+)[*_`]{1,3}", r"\1", re.sub(r"[ \t]*\n[ \t]*", " ", text)).strip()
-
-
-def _cell(index: int, raw: dict[str, Any], text: str, prose: _Prose) -> tuple[Cell, list[Finding]]:
-    tags = tuple(str(tag) for tag in raw.get("metadata", {}).get("tags", []))
-    first = text.lstrip().split("\n", 1)[0]
-    if first.startswith("%%ship") and len(first.split()) > 1:
-        tags = (f"step:{first.split()[1]}", *tags)
-    runs = "\n".join(line for line in text.splitlines() if not (_INSTALL.match(line) or _OURS.match(line)))
-    cell = Cell(
-        index=index,
-        id=str(raw.get("id", f"cell-{index}")),
-        source="" if "skip" in tags else runs,
-        tags=tags,
-        heading=prose.heading,
-        prose=_plain("\n\n".join(prose.text)),
-        installs=tuple(line.strip() for line in text.splitlines() if _INSTALL.match(line)),
-    )
-    findings = [Finding(code="NB104", message=f"left out `{line}`", cell=index) for line in cell.installs]
-    if "skip" in tags or not runs.strip():
-        return cell, findings
-    statements, found = _statements(index, runs)
-    return replace(cell, statements=statements), findings + found
-
-
-def _statements(index: int, source: str) -> tuple[tuple[Statement, ...], list[Finding]]:
-    code, findings = to_python(index, source)
-    try:
-        module = cst.parse_module(code)
-        ast.parse(code)
-    except (cst.ParserSyntaxError, SyntaxError) as error:
-        line = getattr(error, "raw_line", None) or getattr(error, "lineno", None)
-        return (), [
-            *findings,
-            Finding(
-                code="NB101", message="the cell is not valid Python and was left out", cell=index, line=line
-            ),
-        ]
-    kept: list[Statement] = []
-    for node, text, line in _with_lines(module):
-        for single, own in _split(node, text):
-            outcome = translate(index, line, single, own)
-            findings += outcome.findings
-            kept += [
-                Statement(node=found, code=code, cell=index, line=line, use=use_of(code))
-                for found, code in outcome.statements
-            ]
-    return tuple(kept), findings
-
-
-def _with_lines(module: cst.Module) -> Iterator[tuple[Any, str, int]]:
-    """Give every statement with its text and its line; comments above the first one are its own."""
-    row = 1 + len(module.header)
-    for place, node in enumerate(module.body):
-        text = module.code_for_node(node)
-        line = row + len(node.leading_lines)
-        row += text.count("\n")
-        if place == 0 and any(above.comment is not None for above in module.header):
-            first = node.with_changes(leading_lines=[*module.header, *node.leading_lines])
-            yield first, module.code_for_node(first), line
-        else:
-            yield node, text, line
-
-
-def _split(node: Any, text: str) -> Iterator[tuple[Any, str]]:
-    """Give every ``a; b`` its own lines."""
-    if not isinstance(node, cst.SimpleStatementLine) or ";" not in text:
-        yield node, text
-        return
-    for place, small in enumerate(node.body):
-        single = _without_semicolon(node if place == 0 else node.with_changes(leading_lines=()), small)
-        yield single, cst.Module(body=[single]).code
-
-
-def _without_semicolon(
-    line: cst.SimpleStatementLine, small: cst.BaseSmallStatement
-) -> cst.SimpleStatementLine:
-    return line.with_changes(body=[small.with_changes(semicolon=cst.MaybeSentinel.DEFAULT)])

@@ -71,6 +71,9 @@ def _cell_facts(raw: dict[str, Any], mirror: Mirror) -> CellFacts:
         reads=local(raw["reads"]),
         writes=local(raw["writes"]),
         figures=raw["figures"],
+        failed_line=raw["failed_line"],
+        shown=raw["shown"],
+        folder=mirror.relative(raw["folder"]) or ".",
     )
 
 

@@ -12,13 +12,17 @@ Unlike the recording of a live session it checks every name after every cell, ho
 from __future__ import annotations
 
 import builtins
+import contextlib
 import json
 import os
 import pickle
 import platform
+import re
 import sys
+import traceback
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,8 @@ from nbship_magics.describe import describe
 from nbship_magics.distributions import closure, distributions, untyped
 from nbship_magics.neighbours import Neighbours
 
+#: Files that are compared around a shell command.
+MOST_FILES = 10_000
 _HIDDEN = {"In", "Out", "exit", "quit", "open", "get_ipython", "display"}
 
 
@@ -38,6 +44,7 @@ def load_ipython_extension(shell: Any) -> None:
     shell.events.register("pre_run_cell", witness.before_cell)
     shell.events.register("post_run_cell", witness.after_cell)
     shell.ast_transformers.append(Instrument())
+    witness.files.watch_shell(shell)
     shell.register_magic_function(witness.testify, "line", "nbship_testify")
     setattr(builtins, SEEN, witness.calls.seen)
     setattr(builtins, GAVE, witness.calls.gave)
@@ -88,6 +95,9 @@ class Witness:
         self._write(
             {
                 "ok": result.success,
+                "failed_line": _failed_line(result),
+                "shown": result.result is not None,
+                "folder": os.getcwd(),
                 "bound": bound,
                 "changed": changed,
                 "deleted": [name for name in self.marks if name not in now],
@@ -133,6 +143,37 @@ class Witness:
         (self.folder / "end.json").write_text(json.dumps(end), encoding="utf-8")
 
 
+def _failed_line(result: Any) -> int | None:
+    """Give the line of the cell in which it raised, if it did."""
+    error = result.error_in_exec
+    lines = [
+        line
+        for frame, line in traceback.walk_tb(error.__traceback__ if error is not None else None)
+        if frame.f_globals.get("__name__") == "__main__" and frame.f_code.co_name == "<module>"
+    ]
+    return lines[0] if lines else None
+
+
+def _files_below() -> dict[str, tuple[int, int]]:
+    """Give the files below the working folder with their sizes and times; the first ten thousand."""
+    found: dict[str, tuple[int, int]] = {}
+    for folder, _, names in os.walk(os.getcwd()):
+        for name in names:
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):
+                status = os.stat(path)
+                found[path] = (status.st_size, status.st_mtime_ns)
+        if len(found) > MOST_FILES:
+            break
+    return found
+
+
+def _named_in(command: str, files: Iterable[str]) -> list[str]:
+    """Give the files that the words of a command name, wildcards and folders included."""
+    words = [os.path.abspath(word) for word in re.split(r"[\s'\"<>|;&]+", command) if word]
+    return [path for path in files if any(fnmatch(path, word) for word in words)]
+
+
 class _Files:
     """Notes which files a cell opens; an audit hook cannot be removed, so it looks at a switch first."""
 
@@ -146,6 +187,24 @@ class _Files:
 
     def stop(self) -> None:
         self.watching = False
+
+    def watch_shell(self, shell: Any) -> None:
+        """Note what lines like ``!cp a b`` read and write: they do it in another process."""
+        for name in ("system", "getoutput"):
+            setattr(shell, name, self._noting(shell, getattr(shell, name)))
+
+    def _noting(self, shell: Any, run: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(command: str, *args: Any, **options: Any) -> Any:
+            expanded = shell.var_expand(command, depth=1)  # here, where the caller's own names are in reach
+            before = _files_below()
+            try:
+                return run(expanded, *args, **options)
+            finally:
+                after = _files_below()
+                self.reads += _named_in(expanded, before)
+                self.writes += [path for path, mark in after.items() if before.get(path) != mark]
+
+        return noted
 
     def hook(self, event: str, args: tuple[Any, ...]) -> None:
         if not self.watching or event not in ("open", "sqlite3.connect", "os.listdir", "os.scandir"):

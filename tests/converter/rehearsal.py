@@ -45,7 +45,7 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
 
     Lint and types are not settled here. Raises AssertionError with the traceback where one of the two fails.
     """
-    notebook, findings = read(dict(content), "demo")
+    notebook, findings = read(dict(content), "demo", folder)
     run = run_notebook(notebook, folder)
     program, more = compile_notebook(notebook, run.facts)
     plan = Project(program=program, facts=run.facts, package=package, python="", content=content)
@@ -63,10 +63,11 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
 
 def run_notebook(notebook: Notebook, folder: Path) -> Run:
     """Give what the witness saw of the notebook's cells, run one after the other in a mirror of the folder."""
-    cells = [(cell.index, cell.source) for cell in notebook.cells if cell.source.strip()]
+    cells = [cell for cell in notebook.cells if cell.source.strip()]
+    run = [(cell.source, "raises-exception" in cell.tags) for cell in cells]
     with TemporaryDirectory() as witness, mirror_of(folder) as mirror:
-        _apart(_cells, [source for _, source in cells], str(mirror.folder), str(mirror.scratch), witness)
-        return testimony(Path(witness), [index for index, _ in cells], mirror)
+        _apart(_cells, run, str(mirror.folder), str(mirror.scratch), witness)
+        return testimony(Path(witness), [cell.index for cell in cells], mirror)
 
 
 def _apart(work: Callable[..., None], *arguments: object) -> None:
@@ -89,7 +90,7 @@ def _guarded(work: Callable[..., None], said: str, *arguments: object) -> None:
         raise SystemExit(1) from None
 
 
-def _cells(sources: list[str], folder: str, root: str, witness: str) -> None:
+def _cells(sources: list[tuple[str, bool]], folder: str, root: str, witness: str) -> None:
     """Run cells in IPython's shell with the witness loaded, as the kernel would."""
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -100,9 +101,10 @@ def _cells(sources: list[str], folder: str, root: str, witness: str) -> None:
     os.environ.update(run_environment(Path(witness), Path(root)) | {"MPLBACKEND": "agg"})
     shell: Any = InteractiveShell.instance(history_manager=None)
     load_ipython_extension(shell)
-    for source in sources:
+    for source, may_fail in sources:
         result = shell.run_cell(source, store_history=True)
-        result.raise_error()
+        if not may_fail:
+            result.raise_error()
     shell.run_cell("get_ipython().run_line_magic('nbship_testify', '')").raise_error()
 
 
