@@ -5,8 +5,8 @@ from __future__ import annotations
 from nbship_converter.classify import classify, constants_of, helpers_of, imports_of
 from nbship_converter.findings import Finding
 from nbship_converter.flow import flow_of
-from nbship_converter.ir import Facts, Helper, Notebook, Program, Step
-from nbship_converter.paths import output_paths, read_paths
+from nbship_converter.ir import CONFIG, Facts, Helper, Notebook, Program, Step
+from nbship_converter.locate import locate
 from nbship_converter.steps import steps_of
 
 __all__ = ["compile_notebook"]
@@ -14,10 +14,11 @@ __all__ = ["compile_notebook"]
 
 def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, list[Finding]]:
     """Compile the notebook with the facts of a clean run, or from syntax alone where there are none."""
+    notebook, located = locate(notebook, facts)
     notebook = classify(notebook, facts)
     flow, findings = flow_of(notebook, facts)
     constants = constants_of(notebook, facts.types if facts else {})
-    helpers = helpers_of(notebook, constants, flow.variables)
+    helpers = helpers_of(notebook, constants, flow.variables | {CONFIG})
     imports = imports_of(notebook)
     steps, found = steps_of(flow, helpers, facts, imports)
     program = Program(
@@ -29,15 +30,13 @@ def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, 
         imports=imports,
         results=_made(flow.results, steps),
         signatures=facts.signatures if facts else {},
-        paths=read_paths(notebook, facts.reads if facts else ()),
-        outputs=output_paths(notebook, facts.writes if facts else ()),
         neighbours=facts.neighbours if facts else {},
         unseeded=_unseeded(notebook, steps, facts),
     )
     if program.unseeded is not None:
         message = "draws random numbers that nothing has seeded: compared from one starting state"
         found = [*found, Finding(code="NB411", message=message, cell=program.unseeded)]
-    return program, [*findings, *found]
+    return program, [*located, *findings, *found]
 
 
 def _unseeded(notebook: Notebook, steps: tuple[Step, ...], facts: Facts | None) -> int | None:

@@ -28,7 +28,7 @@ from nbship_converter.testimony import Run
 from nbship_converter.verify import Verification, fingerprint_of
 from nbship_converter.write import check_destination, fill, place, stage
 
-__all__ = ["Exported", "Options", "export", "package_name"]
+__all__ = ["Exported", "Options", "data_files", "export", "package_name"]
 
 #: Bytes of data that are copied into the repository; larger files stay where they are.
 MOST_DATA = 10 * 1024**2
@@ -105,7 +105,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         package=package_name(options.package or notebook.stem),
         python=options.python,
         content=content,
-        data=_data(notebook.parent, run.facts) if run else {},
+        data=data_files(notebook.parent, run.facts) if run else {},
         expected={name: fingerprint_of(run.values[name]) for name in program.results if name in run.values}
         if run
         else {},
@@ -177,13 +177,15 @@ def _run(path: Path, parsed: Notebook, options: Options, *, seed: int = SEED) ->
     )
 
 
-def _data(folder: Path, facts: Facts) -> dict[str, Path]:
+def data_files(folder: Path, facts: Facts) -> dict[str, Path]:
     """Map names below ``data/`` to the files that the notebook read."""
     found: dict[str, Path] = {}
     for path in facts.reads:
         source = folder / path
-        if source.is_file() and source.suffix not in (".py", ".pyc"):
-            found[data_name(path)] = source
+        inside = [source] if source.is_file() else source.glob("*") if source.is_dir() else []
+        for file in inside:
+            if file.is_file() and file.suffix not in (".py", ".pyc"):
+                found[data_name(path if file == source else f"{path}/{file.name}")] = file
     return found
 
 

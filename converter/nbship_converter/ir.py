@@ -12,6 +12,9 @@ from typing import Any, Literal
 
 import libcst as cst
 
+#: Stands for the Config in the notebook's code until its function has a parameter for it.
+CONFIG = "nbship_config"
+
 Mark = Literal["import", "function", "class", "constant", "display", "plot", "code"]
 
 
@@ -199,7 +202,5 @@ class Program:
     imports: dict[str, list[Statement]]
     results: dict[str, str]
     signatures: dict[str, Signature]
-    paths: dict[str, str]
-    outputs: frozenset[str]
     neighbours: dict[str, str] = field(default_factory=dict)
     unseeded: int | None = None

@@ -13,7 +13,7 @@ from nbship_converter.project import Project
 from nbship_converter.testimony import Run
 from nbship_converter.verify import Verification, fingerprint_of, judge, run_package
 
-__all__ = ["prove"]
+__all__ = ["link_data", "prove"]
 
 
 def prove(
@@ -29,7 +29,7 @@ def prove(
     wanted = dict.fromkeys([*plan.program.results, *required])
     try:
         with tempfile.TemporaryDirectory(prefix="nbship-data-") as scratch:
-            _link(plan, Path(scratch))
+            link_data(plan, Path(scratch))
             found = run_package(source, plan.package, python=plan.python, data=Path(scratch))
     except RunError as error:
         failed = Finding(code="NB406", message=f"{error.what} ({error.where})")
@@ -40,7 +40,7 @@ def prove(
     return verification, _told(verification)
 
 
-def _link(plan: Project, folder: Path) -> None:
+def link_data(plan: Project, folder: Path) -> None:
     """Lay out the data that the notebook read, however large."""
     for name, path in plan.data.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

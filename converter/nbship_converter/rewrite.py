@@ -1,4 +1,4 @@
-"""Moved code meets its new home: constants, helpers' parameters and paths are put in place.
+"""Moved code meets its new home: constants and helpers' parameters are put in place.
 
 Only names that libcst's scopes resolve to the notebook's global scope are touched, so a parameter or a
 comprehension variable of the same name stays what it is. Nothing is printed from strings: the user's nodes
@@ -17,7 +17,6 @@ import libcst as cst
 from libcst.metadata import Access, BuiltinScope, GlobalScope, MetadataWrapper, ScopeProvider
 
 from nbship_converter.ir import Statement
-from nbship_converter.syntax import string_literals
 
 __all__ = ["Rewriting", "global_reads", "mentions", "rewrite"]
 
@@ -36,13 +35,11 @@ class Rewriting:
     """What to put in place, and what was found to be needed.
 
     ``names`` gives an expression for a global name; ``extras`` gives, for each helper, the keyword
-    arguments it wants from whoever calls it; ``paths`` and ``outputs`` are the files read and written.
+    arguments it wants from whoever calls it.
     """
 
     names: Mapping[str, str]
     extras: Mapping[str, Mapping[str, str]]
-    paths: Mapping[str, str]
-    outputs: Mapping[str, str]
     config: str = "config"
     used_config: bool = False
     used_functools: set[str] = field(default_factory=set)
@@ -56,20 +53,18 @@ def rewrite(statements: Iterable[Statement], rewriting: Rewriting, reads: frozen
     """
     visitor = _Rewriter(rewriting, reads)
     touched = {*rewriting.names, *rewriting.extras}
-    files = {*rewriting.paths, *rewriting.outputs}
     changed: list[Any] = []
     for statement in statements:
         rewriting.used_names |= statement.use.needs
-        stays = not mentions(statement, touched, files)
+        stays = not mentions(statement, touched)
         changed.append(statement.node if stays else statement.node.visit(visitor))
     return changed
 
 
-def mentions(statement: Statement, names: set[str], files: set[str]) -> bool:
+def mentions(statement: Statement, names: set[str]) -> bool:
     """Whether a statement's text has anything that a rewriting could change: most have not."""
     return (
         not names.isdisjoint(_WORD.findall(statement.code))
-        or not files.isdisjoint(string_literals(statement.code))
         or _ALWAYS.search(statement.code) is not None
     )
 
@@ -163,16 +158,6 @@ class _Rewriter(cst.CSTTransformer):
             return updated_node
         space = cst.SimpleWhitespace(" ")
         return updated_node.with_changes(type=cst.Name("BaseException"), whitespace_after_except=space)
-
-    def leave_SimpleString(
-        self, original_node: cst.SimpleString, updated_node: cst.SimpleString
-    ) -> cst.BaseExpression:
-        text = _text(original_node)
-        for known, method in ((self.rewriting.outputs, "output"), (self.rewriting.paths, "data")):
-            if text is not None and text in known:
-                self.rewriting.used_config = True
-                return cst.parse_expression(f"str({self.rewriting.config}.{method}({known[text]!r}))")
-        return updated_node
 
     def leave_SimpleStatementLine(
         self, original_node: cst.SimpleStatementLine, updated_node: cst.SimpleStatementLine

@@ -35,6 +35,8 @@ from nbship_magics.neighbours import Neighbours
 
 #: Files that are compared around a shell command.
 MOST_FILES = 10_000
+_SPAWNS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn"})
+_EVENTS = frozenset({"open", "sqlite3.connect", "os.listdir", "os.scandir", "os.mkdir"}) | _SPAWNS
 _HIDDEN = {"In", "Out", "exit", "quit", "open", "get_ipython", "display"}
 
 
@@ -181,12 +183,21 @@ class _Files:
         self.watching = False
         self.reads: list[str] = []
         self.writes: list[str] = []
+        self.before: dict[str, tuple[int, int]] | None = None
 
     def start(self) -> None:
-        self.reads, self.writes, self.watching = [], [], True
+        self.reads, self.writes, self.before, self.watching = [], [], None, True
 
     def stop(self) -> None:
         self.watching = False
+        if self.before is not None:
+            after = _files_below()
+            self.writes += [path for path, mark in after.items() if self.before.get(path) != mark]
+
+    def _spawns(self) -> None:
+        """Another process writes where no hook sees it: the files before it are remembered."""
+        if self.before is None:
+            self.before = _files_below()
 
     def watch_shell(self, shell: Any) -> None:
         """Note what lines like ``!cp a b`` read and write: they do it in another process."""
@@ -196,18 +207,14 @@ class _Files:
     def _noting(self, shell: Any, run: Callable[..., Any]) -> Callable[..., Any]:
         def noted(command: str, *args: Any, **options: Any) -> Any:
             expanded = shell.var_expand(command, depth=1)  # here, where the caller's own names are in reach
-            before = _files_below()
-            try:
-                return run(expanded, *args, **options)
-            finally:
-                after = _files_below()
-                self.reads += _named_in(expanded, before)
-                self.writes += [path for path, mark in after.items() if before.get(path) != mark]
+            self._spawns()
+            self.reads += _named_in(expanded, self.before or {})
+            return run(expanded, *args, **options)
 
         return noted
 
     def hook(self, event: str, args: tuple[Any, ...]) -> None:
-        if not self.watching or event not in ("open", "sqlite3.connect", "os.listdir", "os.scandir"):
+        if not self.watching or event not in _EVENTS:
             return
         try:
             self._note(event, args)
@@ -215,6 +222,9 @@ class _Files:
             return
 
     def _note(self, event: str, args: tuple[Any, ...]) -> None:
+        if event in _SPAWNS:
+            self._spawns()
+            return
         if not isinstance(args[0], (str, bytes, os.PathLike)):
             return
         path = os.path.abspath(os.fsdecode(args[0]))  # noqa: PTH100  # resolve() would open what it follows
@@ -223,6 +233,8 @@ class _Files:
         writing = any(letter in mode for letter in "wax+") or (
             not mode and bool(flags & (os.O_WRONLY | os.O_RDWR))
         )
+        if event in ("os.mkdir", "sqlite3.connect"):
+            writing = not os.path.exists(path)
         kept = self.writes if writing else self.reads
         if path not in kept:
             kept.append(path)

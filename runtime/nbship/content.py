@@ -39,6 +39,8 @@ _BY_TEXT = (
 )
 _OPAQUE = (types.GeneratorType, types.CoroutineType, types.FrameType, types.TracebackType)
 _DRAWN_BY = frozenset({"matplotlib", "mpl_toolkits", "plotly", "altair", "bokeh", "seaborn", "ipywidgets"})
+#: The lines that IPython gives for ``lines = !command``: a list with shortcuts for a prompt.
+_SHELL_LINES = "IPython.utils.text.SList"
 _CACHES = frozenset({"_cache", "_cacher", "_item_cache"})
 _TIMING = re.compile(r"(^|_)(time|times|seconds|duration)_?$")
 
@@ -231,8 +233,9 @@ def _take_mapping(walk: Walk, value: Mapping[Any, Any], label: str, depth: int) 
 
 
 def _take_sequence(walk: Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
-    kind = type(value).__name__ if type(value) in (list, tuple) else walk.name(type(value))
-    yield label, kind, len(value)
+    name = walk.name(type(value))
+    kind = "list" if name == _SHELL_LINES else name
+    yield label, type(value).__name__ if type(value) in (list, tuple) else kind, len(value)
     for place, item in enumerate(value):
         yield from walk.walk(item, f"{label}[{place}]", depth)
 

@@ -17,10 +17,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nbship_converter.compile import compile_notebook
+from nbship_converter.export import data_files
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Notebook, Program
 from nbship_converter.mirror import mirror_of
 from nbship_converter.project import Project, sources
+from nbship_converter.proof import link_data
 from nbship_converter.read import read
 from nbship_converter.run import run_environment
 from nbship_converter.testimony import Run, testimony
@@ -48,7 +50,8 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
     notebook, findings = read(dict(content), "demo", folder)
     run = run_notebook(notebook, folder)
     program, more = compile_notebook(notebook, run.facts)
-    plan = Project(program=program, facts=run.facts, package=package, python="", content=content)
+    data = data_files(folder, run.facts)
+    plan = Project(program=program, facts=run.facts, package=package, python="", content=content, data=data)
     files = {path: text.decode() for path, text in sources(plan).items()}
     wanted = dict.fromkeys([*program.results, *(n for n, kind in run.facts.kinds.items() if kind == "model")])
     with TemporaryDirectory() as scratch:
@@ -56,7 +59,8 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
             (Path(scratch) / path).parent.mkdir(parents=True, exist_ok=True)
             (Path(scratch) / path).write_text(text, encoding="utf-8")
         out = Path(scratch) / "values.pickle"
-        _apart(_probe, str(Path(scratch) / "src"), package, str(out), str(folder), scratch)
+        link_data(plan, Path(scratch) / "data")
+        _apart(_probe, str(Path(scratch) / "src"), package, str(out), str(Path(scratch) / "data"), f"{scratch}/output")
         verification = judge(wanted, run.values, read_probe(out), run.facts.aliases)
     return Rehearsal(program=program, findings=[*findings, *more], files=files, verification=verification)
 
@@ -112,5 +116,5 @@ def _probe(source: str, package: str, out: str, data: str, output: str) -> None:
     from nbship_magics.probe import probe
 
     os.environ["MPLBACKEND"] = "agg"
-    os.chdir(output)
+    os.chdir(Path(source).parent)
     probe(Path(source), package, Path(out), Path(data), Path(output))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from nbship_converter.ir import Helper, Program, Step
+from nbship_converter.ir import CONFIG, Helper, Program, Step
 from nbship_converter.rewrite import global_reads, mentions
-from nbship_converter.syntax import first_statement, string_literals
+from nbship_converter.syntax import first_statement
 
 __all__ = ["Handed", "awaits", "config_name", "forwarded", "handed_in", "takes_config"]
 
@@ -44,16 +44,22 @@ def _extras(helper: Helper, program: Program) -> dict[str, str]:
     for name in helper.constants:
         field = program.constants[name].field
         extras[field if field not in own or field == name else name] = name
-    return {**extras, **{name: name for name in helper.needs}}
+    taken = own | extras.keys()
+    return {**extras, **{_parameter(name, taken): name for name in helper.needs}}
+
+
+def _parameter(name: str, taken: Collection[str]) -> str:
+    """Give a parameter's name: the Config is called so unless the helper has that name itself."""
+    return name if name != CONFIG or "config" in taken else "config"
 
 
 def handed_in(program: Program) -> Handed:
     """Find out for all modules at once what the user's statements read of the notebook's globals."""
     extras = _extras_of(program)
-    names, files = {*program.constants, *extras}, {*program.paths, *program.outputs}
+    names = {*program.constants, *extras, CONFIG}
     moved = [helper.statement for helper in program.helpers.values()]
     moved += [statement for step in program.steps for statement in step.statements]
-    reads = global_reads(statement for statement in moved if mentions(statement, names, files))
+    reads = global_reads(statement for statement in moved if mentions(statement, names))
     return Handed(extras=extras, reads=reads)
 
 
@@ -68,11 +74,11 @@ def takes_config(step: Step, program: Program) -> bool:
     if step.plots:
         return True
     names = {name for s in step.statements for name in s.use.needs}
-    if names & program.constants.keys():
+    if CONFIG in names or names & program.constants.keys():
         return True
     if any(program.helpers[name].constants for name in names & program.helpers.keys()):
         return True
-    return any(string_literals(s.code) & (program.paths.keys() | program.outputs) for s in step.statements)
+    return any(CONFIG in program.helpers[name].needs for name in names & program.helpers.keys())
 
 
 def awaits(step: Step) -> bool:

@@ -11,7 +11,7 @@ import libcst as cst
 
 from nbship_converter.emit.calls import Handed, awaits, config_name, forwarded
 from nbship_converter.infer import Annotator
-from nbship_converter.ir import Helper, Program, Step
+from nbship_converter.ir import CONFIG, Helper, Program, Step
 from nbship_converter.rewrite import Rewriting, rewrite
 
 __all__ = ["Module"]
@@ -81,8 +81,6 @@ class Module:
         rewriting = Rewriting(
             names={constant: parameter for parameter, constant in own.items() if constant != parameter},
             extras={other: forwarded(extras, own) for other, extras in self.handed.extras.items()},
-            paths={},
-            outputs={},
         )
         own_lines = replace(helper.statement, node=node.with_changes(leading_lines=_comments(node)))
         changed = rewrite([own_lines], rewriting, self.handed.reads)[0]
@@ -148,6 +146,8 @@ class Module:
         return node.with_changes(body=node.body.with_changes(body=members))
 
     def _type_of(self, name: str) -> str:
+        if name == CONFIG:
+            return f"{self.package}.config.Config"
         constant = self.program.constants.get(name)
         if constant is not None:
             return constant.annotation
@@ -165,14 +165,13 @@ class Module:
         extras = {name: own for name, own in self.handed.extras.items() if name in needs}
         named = needs.union(*(own.values() for own in extras.values())) & self.program.constants.keys()
         constants = {name: f"{config}.{self.program.constants[name].field}" for name in named}
+        constants[CONFIG] = config
         rewriting = Rewriting(
             names=constants,
             extras={
                 name: {parameter: constants.get(source, source) for parameter, source in own.items()}
                 for name, own in extras.items()
             },
-            paths=self.program.paths,
-            outputs={path: path for path in self.program.outputs},
             config=config,
         )
         rewritten = rewrite(step.statements, rewriting, self.handed.reads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,19 +21,44 @@ class Config:
     output_dir: Path | None = None
     figures_dir: Path | None = None
 
-    def data(self, name: str) -> Path:
-        """Give the path of a data file: in ``data_dir``, else ``$NOTEBOOK_PACKAGE_DATA_DIR``, else ``data/``."""
+    def data(self, name: str | Path) -> Path:
+        """Give the path of a file that is read: in ``data_dir``, else ``$NOTEBOOK_PACKAGE_DATA_DIR``, else ``data/``.
+
+        What the pipeline has written itself is found among its outputs.
+        """
         folder = self.data_dir or Path(os.environ.get(DATA_DIR_VARIABLE) or REPOSITORY_DATA)
-        written = self.output_folder() / name
-        path = Path(folder) / name
+        inside = _inside(name)
+        written = self.output_folder() / inside
+        path = Path(folder) / Path(*inside.parts[inside.parts[:1] == ("data",) :])
         return written if written.exists() and not path.exists() else path
 
-    def output(self, name: str) -> Path:
+    def matching(self, pattern: str | Path) -> list[str]:
+        """Give the names of the data files that match, each as the pattern has it: ``../data/*.csv`` gives ``../data/a.csv``."""
+        text = str(pattern)
+        wild = min((text.find(sign) for sign in "*?[" if sign in text), default=len(text))
+        base = text[: text.rfind("/", 0, wild) + 1]
+        folder = self.data(base or ".")
+        found = glob.glob(text[len(base) :], root_dir=folder, recursive=True)
+        return [base + name for name in found]
+
+    def output(self, name: str | Path) -> Path:
         """Give the path of a file that the pipeline writes; its folder is made."""
-        path = self.output_folder() / name
+        path = self.output_folder() / _inside(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def output_folder(self) -> Path:
         """Give the folder for what the pipeline writes: ``output_dir``, else ``output/`` where it is run."""
         return Path(self.output_dir or "output")
+
+    def working_folder(self) -> Path:
+        """Give the folder for what the pipeline writes, made if it is not there: shell commands run in it."""
+        folder = self.output_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder.resolve()
+
+
+def _inside(name: str | Path) -> Path:
+    """Give a path as the notebook has it without the ``../`` in front; an absolute one stays."""
+    path = Path(name)
+    return path if path.is_absolute() else Path(*(part for part in path.parts if part != ".."))
