@@ -57,7 +57,9 @@ _SETTERS = (
     "set_context",
     "set_config",
 )
-_CONTROL_FIELDS = frozenset({"data_dir", "output_dir", "figures_dir", "data", "output", "matching", "working_folder"})
+_CONTROL_FIELDS = frozenset(
+    {"data_dir", "output_dir", "figures_dir", "data", "output", "matching", "working_folder"}
+)
 
 
 def classify(notebook: Notebook, facts: Facts | None) -> Notebook:

@@ -74,7 +74,11 @@ def _imported(notebook: Notebook) -> dict[str, str]:
                     found[bound or alias.evaluated_name.split(".")[0]] = (
                         alias.evaluated_name if bound else alias.evaluated_name.split(".")[0]
                     )
-            elif isinstance(line, cst.ImportFrom) and line.module and not isinstance(line.names, cst.ImportStar):
+            elif (
+                isinstance(line, cst.ImportFrom)
+                and line.module
+                and not isinstance(line.names, cst.ImportStar)
+            ):
                 module = cst.Module(body=[]).code_for_node(line.module)
                 for alias in line.names:
                     found[alias.evaluated_alias or alias.evaluated_name] = f"{module}.{alias.evaluated_name}"
@@ -86,7 +90,9 @@ def _handles(notebook: Notebook) -> frozenset[str]:
     found = set()
     for statement in notebook.statements:
         found |= set(re.findall(r"\bas\s+(\w+)\s*:", statement.code))
-        found |= set(re.findall(r"\b(\w+)\s*=\s*(?:\w+\.)*(?:open|StringIO|BytesIO|urlopen)\(", statement.code))
+        found |= set(
+            re.findall(r"\b(\w+)\s*=\s*(?:\w+\.)*(?:open|StringIO|BytesIO|urlopen)\(", statement.code)
+        )
     return frozenset(found)
 
 
@@ -98,7 +104,9 @@ def _cell(cell: Cell, world: _World, findings: list[Finding]) -> Cell:
         if target is None:
             kept.append(_located(statement, fact, world))
             continue
-        world.folder = posixpath.normpath(posixpath.join(world.folder, target)) if target else (fact or _NOTHING).folder
+        world.folder = (
+            posixpath.normpath(posixpath.join(world.folder, target)) if target else (fact or _NOTHING).folder
+        )
         message = f"`{statement.code.strip()}` became part of the paths after it"
         findings.append(Finding(code="NB107", message=message, cell=cell.index, line=statement.line))
     world.folder = fact.folder if fact else world.folder
@@ -140,9 +148,7 @@ def _changed(statement: Statement, node: Any) -> Statement:
 def _with_literals(cell: Cell, world: _World, left: Collection[str]) -> Cell:
     """Put files that a library opens in its own way where their names stand in the text."""
     visitor = _Literals(world, frozenset(left))
-    return replace(
-        cell, statements=tuple(_changed(s, s.node.visit(visitor)) for s in cell.statements)
-    )
+    return replace(cell, statements=tuple(_changed(s, s.node.visit(visitor)) for s in cell.statements))
 
 
 class _Literals(cst.CSTTransformer):
@@ -192,7 +198,9 @@ class _Locator(cst.CSTTransformer):
         if not self._may_be_path(path):
             return call
         if access == "list":
-            return cst.parse_expression(f"{CONFIG}.matching(X)").with_changes(args=[cst.Arg(self._here(path))])
+            return cst.parse_expression(f"{CONFIG}.matching(X)").with_changes(
+                args=[cst.Arg(self._here(path))]
+            )
         found = self._where(path, access)
         if found is None:
             return call
@@ -207,7 +215,9 @@ class _Locator(cst.CSTTransformer):
         if access != "list":
             found = self._where(method.value, access)
             return call if found is None else call.with_changes(func=method.with_changes(value=found))
-        pattern: list[cst.BaseExpression] = [cst.SimpleString('"*"')] if method.attr.value == "iterdir" else []
+        pattern: list[cst.BaseExpression] = (
+            [cst.SimpleString('"*"')] if method.attr.value == "iterdir" else []
+        )
         pattern += [cst.SimpleString('"**"')] if method.attr.value == "rglob" else []
         joined = method.value
         for part in [*pattern, *(argument.value for argument in call.args)]:
@@ -240,7 +250,9 @@ class _Locator(cst.CSTTransformer):
             self.world.covered |= self.reads
         if name == "subprocess.run" and not any(a.keyword and a.keyword.value == "cwd" for a in call.args):
             word = cst.parse_expression(f"f(cwd={CONFIG}.working_folder())")
-            changed = changed.with_changes(args=[*_closed(changed.args), *cst.ensure_type(word, cst.Call).args])
+            changed = changed.with_changes(
+                args=[*_closed(changed.args), *cst.ensure_type(word, cst.Call).args]
+            )
         return changed
 
     # paths

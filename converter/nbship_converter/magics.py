@@ -25,7 +25,7 @@ _FRONT_END = {
     "who", "whos", "who_ls", "history", "magic", "lsmagic", "precision", "xmode", "colors", "pdb", "timeit",
     "prun", "mprun", "memit", "lprun", "ship", "watermark", "notebook", "gui", "automagic", "pprint", "pdoc",
     "pdef", "psearch", "pfile", "alias", "doctest_mode", "logstart", "logstop", "debug", "tb", "config_completer",
-    "html", "javascript", "js", "svg", "latex", "markdown", "timeit", "tensorboard", "aimport", "bookmark", "pycat",
+    "html", "javascript", "js", "svg", "latex", "markdown", "tensorboard", "aimport", "bookmark", "pycat",
     "less", "more", "quickref", "time", "black", "nb_black", "rehashx",
 }  # fmt: skip
 #: Cell magics around Python code: the code stays.
@@ -181,7 +181,7 @@ class _Translator(cst.CSTTransformer):
 
     # a magic that stands alone
 
-    def _alone(self, magic: _Magic) -> list[Any]:
+    def _alone(self, magic: _Magic) -> list[Any]:  # noqa: PLR0911  # one line for each kind of magic
         if magic.method == "run_cell_magic":
             return self._cell_magic(magic)
         if magic.method in ("system", "getoutput"):
@@ -233,9 +233,8 @@ class _Translator(cst.CSTTransformer):
             self.tell("NB102", f"left out `%env {argument}`")
             return []
         self.imports.add("import os")
-        target = cst.AssignTarget(cst.parse_expression(f'os.environ["{name.strip()}"]'))
         given = shell.as_text(value.strip(), self.bound)
-        return [cst.SimpleStatementLine([cst.Assign([target], given)])]
+        return [cst.parse_statement(f'os.environ["{name.strip()}"] = X').visit(_Fill({"X": given}))]
 
     def _cell_magic(self, magic: _Magic) -> list[Any]:
         kind = f"{magic.name} {magic.argument}".strip()
@@ -268,7 +267,9 @@ class _Translator(cst.CSTTransformer):
             self.modules[name] = magic.body
             return []
         mode = "a" if append else "w"
-        block = cst.parse_statement(f'with open(X, "{mode}", encoding="utf-8") as _file:\n    _file.write(Y)\n')
+        block = cst.parse_statement(
+            f'with open(X, "{mode}", encoding="utf-8") as _file:\n    _file.write(Y)\n'
+        )
         values = {"X": shell.as_text(name, self.bound), "Y": shell.literal(magic.body)}
         return [block.visit(_Fill(values))]
 
@@ -276,7 +277,9 @@ class _Translator(cst.CSTTransformer):
 
     def _value(self, magic: _Magic) -> cst.BaseExpression | None:
         command = magic.name if magic.method == "getoutput" else magic.argument
-        if magic.method == "getoutput" or (magic.method == "run_line_magic" and magic.name in ("sx", "system")):
+        if magic.method == "getoutput" or (
+            magic.method == "run_line_magic" and magic.name in ("sx", "system")
+        ):
             value, needed = shell.taken(command, self.bound)
             self.imports.add(needed)
             return value

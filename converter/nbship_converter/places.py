@@ -40,7 +40,17 @@ _WRITING_METHODS = re.compile(
 _PATH_READS = frozenset("read_text read_bytes exists is_file is_dir stat".split())
 _PATH_LISTS = frozenset({"glob", "rglob", "iterdir"})
 _PATH_WRITES = frozenset({"write_text", "write_bytes", "mkdir", "touch"})
-_KEYWORDS = ("filepath_or_buffer", "path_or_buf", "io", "path", "fname", "file", "filename", "fp", "excel_writer")
+_KEYWORDS = (
+    "filepath_or_buffer",
+    "path_or_buf",
+    "io",
+    "path",
+    "fname",
+    "file",
+    "filename",
+    "fp",
+    "excel_writer",
+)
 
 
 def dotted(node: cst.BaseExpression, imported: Mapping[str, str]) -> str:
@@ -85,13 +95,17 @@ def _place(call: cst.Call, wanted: int) -> int:
     for place, argument in enumerate(call.args):
         if argument.keyword is not None and argument.keyword.value in _KEYWORDS:
             return place
-    plain = [place for place, argument in enumerate(call.args) if argument.keyword is None and not argument.star]
+    plain = [
+        place for place, argument in enumerate(call.args) if argument.keyword is None and not argument.star
+    ]
     return plain[wanted] if len(plain) > wanted else -1
 
 
 def _mode(call: cst.Call, place: int = 1) -> str:
     for index, argument in enumerate(call.args):
         named = argument.keyword is not None and argument.keyword.value == "mode"
-        if (named or (argument.keyword is None and index == place)) and isinstance(argument.value, cst.SimpleString):
+        if (named or (argument.keyword is None and index == place)) and isinstance(
+            argument.value, cst.SimpleString
+        ):
             return str(argument.value.evaluated_value)
     return "r"

@@ -91,9 +91,7 @@ def _script(path: Path) -> dict[str, Any]:
     return {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}
 
 
-def read(
-    content: dict[str, Any], name: str, folder: Path | None = None
-) -> tuple[Notebook, list[Finding]]:
+def read(content: dict[str, Any], name: str, folder: Path | None = None) -> tuple[Notebook, list[Finding]]:
     """Turn a notebook's JSON into the compiler's Notebook; what cannot be read becomes findings.
 
     ``folder`` is where the notebook lies: scripts and modules that it uses are read from there.

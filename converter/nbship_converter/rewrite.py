@@ -63,10 +63,7 @@ def rewrite(statements: Iterable[Statement], rewriting: Rewriting, reads: frozen
 
 def mentions(statement: Statement, names: set[str]) -> bool:
     """Whether a statement's text has anything that a rewriting could change: most have not."""
-    return (
-        not names.isdisjoint(_WORD.findall(statement.code))
-        or _ALWAYS.search(statement.code) is not None
-    )
+    return not names.isdisjoint(_WORD.findall(statement.code)) or _ALWAYS.search(statement.code) is not None
 
 
 def global_reads(statements: Iterable[Statement]) -> frozenset[int]:

@@ -84,12 +84,13 @@ def taken(command: str, bound: Collection[str]) -> tuple[cst.BaseExpression, str
     return _call("subprocess.getoutput(X).splitlines()", as_text(command, bound)), "import subprocess"
 
 
-def _call(code: str, value: cst.BaseExpression) -> cst.BaseExpression:
+def _call(code: str, value: cst.BaseExpression) -> cst.Call:
     class Fill(cst.CSTTransformer):
         def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.BaseExpression:
             return value if original_node.value == "X" else updated_node
 
-    return cst.ensure_type(cst.parse_expression(code).visit(Fill()), cst.BaseExpression)
+    filled: Any = cst.parse_expression(code).visit(Fill())
+    return cst.ensure_type(filled, cst.Call)
 
 
 def as_text(command: str, bound: Collection[str]) -> cst.BaseExpression:
@@ -121,7 +122,13 @@ def _pieces(parts: list[Any]) -> Iterator[str]:
         escaped = str(text).replace("\\", "\\\\").replace("{", "{{").replace("}", "}}").replace("\n", "\\n")
         yield escaped.replace('"', '\\"')
         if field:
-            yield "{" + field.strip() + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "") + "}"
+            yield (
+                "{"
+                + field.strip()
+                + (f"!{conversion}" if conversion else "")
+                + (f":{spec}" if spec else "")
+                + "}"
+            )
 
 
 def literal(text: str) -> cst.BaseExpression:

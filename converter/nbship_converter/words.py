@@ -22,7 +22,11 @@ def placed_words(call: cst.Call, reads: Collection[str], folder: str) -> cst.Cal
     place = _command_place(call)
     if place is None or not reads:
         return call
-    value = call.args[0].value if place < 0 else cst.ensure_type(call.args[0].value, cst.List).elements[place].value
+    value = (
+        call.args[0].value
+        if place < 0
+        else cst.ensure_type(call.args[0].value, cst.List).elements[place].value
+    )
     pattern, holes = _with_holes(value)
     words = [found for found in _WORD.finditer(pattern) if _names(found[0], reads, folder)]
     if not words:
@@ -51,7 +55,8 @@ def _command_place(call: cst.Call) -> int | None:
 def _with_holes(value: cst.BaseExpression) -> tuple[str, list[str]]:
     if isinstance(value, cst.SimpleString):
         return str(value.evaluated_value), []
-    text, holes = "", []
+    text = ""
+    holes: list[str] = []
     for part in cst.ensure_type(value, cst.FormattedString).parts:
         if isinstance(part, cst.FormattedStringText):
             text += part.value.replace("{{", "{").replace("}}", "}").replace('\\"', '"').replace("\\\\", "\\")

@@ -169,6 +169,8 @@ def _items(items: Iterable[object], depth: int) -> str:
 def _of_instance(value: Any) -> str:
     if isinstance(value, Path):
         return "pathlib.Path"
+    if type(value).__name__ == "SList":  # what IPython gives for `lines = !command`
+        return "list[str]"
     if isinstance(value, Iterator) and type(value).__module__ == "builtins":
         return "collections.abc.Iterator[typing.Any]"
     kind = type(value)

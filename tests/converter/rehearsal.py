@@ -60,7 +60,14 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
             (Path(scratch) / path).write_text(text, encoding="utf-8")
         out = Path(scratch) / "values.pickle"
         link_data(plan, Path(scratch) / "data")
-        _apart(_probe, str(Path(scratch) / "src"), package, str(out), str(Path(scratch) / "data"), f"{scratch}/output")
+        _apart(
+            _probe,
+            str(Path(scratch) / "src"),
+            package,
+            str(out),
+            str(Path(scratch) / "data"),
+            f"{scratch}/output",
+        )
         verification = judge(wanted, run.values, read_probe(out), run.facts.aliases)
     return Rehearsal(program=program, findings=[*findings, *more], files=files, verification=verification)
 
