@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 
 from nbship_converter.compile import compile_notebook
-from nbship_converter.export import Exported, Options, export
+from nbship_converter.export import Exported, Options, compiled, export, package_name
 from nbship_converter.read import load, read
 from nbship_converter.run import CELL_TIMEOUT_S
+from nbship_converter.show import PASSES, Pass, as_text, shown
 
 
 @click.command()
@@ -19,9 +20,14 @@ from nbship_converter.run import CELL_TIMEOUT_S
 @click.option(
     "--to",
     "destination",
-    required=True,
     type=click.Path(path_type=Path),
     help="Folder of the repository to write.",
+)
+@click.option(
+    "--show",
+    type=click.Choice(PASSES),
+    help="Write nothing; print what one pass of the compiler found: names by statement, which cells are kept and"
+    " why, the steps, or the modules. From the text alone unless --run is given.",
 )
 @click.option("--package", help="Name of the package; default: the notebook's.")
 @click.option(
@@ -30,7 +36,12 @@ from nbship_converter.run import CELL_TIMEOUT_S
     show_default="this one",
     help="Interpreter whose libraries the notebook uses.",
 )
-@click.option("--no-run", is_flag=True, help="Compile from syntax alone: less is known, nothing is proved.")
+@click.option(
+    "--run/--no-run",
+    default=None,
+    help="Run the notebook first (default, but for --show), or compile from its text alone: less is known, nothing"
+    " is proved.",
+)
 @click.option("--no-verify", is_flag=True, help="Do not compare the package with the notebook.")
 @click.option("--no-data", is_flag=True, help="Copy no data into the repository.")
 @click.option("--timeout", default=CELL_TIMEOUT_S, show_default=True, help="Seconds that one cell may take.")
@@ -38,27 +49,39 @@ from nbship_converter.run import CELL_TIMEOUT_S
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def export_command(
     notebook: Path,
-    destination: Path,
+    destination: Path | None,
+    show: Pass | None,
     package: str | None,
     python: str,
-    no_run: bool,
+    run: bool | None,
     no_verify: bool,
     no_data: bool,
     timeout: int,
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Export NOTEBOOK as a typed, tested package, and prove that it computes what the notebook does."""
+    """Export NOTEBOOK as a typed, tested package, and prove that it computes what the notebook does.
+
+    With --show instead of --to nothing is written: it prints what one pass of the compiler found.
+    """
     options = Options(
         package=package,
         python=python,
-        run=not no_run,
-        verify=not (no_verify or no_run),
+        run=show is None if run is None else run,
+        verify=run is not False and not no_verify,
         data=not no_data,
         yes=yes,
         timeout_s=timeout,
         say=lambda text: click.echo(text, err=True),
     )
+    if (show is None) == (destination is None):
+        raise click.UsageError("Give --to DIR to export the notebook, or --show to look at it; one of them.")
+    if show is not None:
+        program, facts = compiled(notebook, options)
+        found = shown(show, program, facts, package_name(package or notebook.stem))
+        click.echo(json.dumps(found, indent=2) if as_json else as_text(found))
+        return
+    assert destination is not None
     exported = export(notebook, destination, options)
     click.echo(json.dumps(exported.as_json(), indent=2) if as_json else _report(exported))
     if not as_json:

@@ -28,7 +28,7 @@ from nbship_converter.testimony import Run
 from nbship_converter.verify import Verification, fingerprint_of
 from nbship_converter.write import check_destination, fill, place, stage
 
-__all__ = ["Exported", "Options", "data_files", "export", "package_name"]
+__all__ = ["Exported", "Options", "compiled", "data_files", "export", "package_name"]
 
 #: Bytes of data that are copied into the repository; larger files stay where they are.
 MOST_DATA = 10 * 1024**2
@@ -85,6 +85,14 @@ class Exported:
         """Whether the command ends with exit code 1."""
         different = self.verification.ran and self.verification.status != "equal"
         return different or any(finding.severity == "error" for finding in self.findings)
+
+
+def compiled(notebook: Path, options: Options) -> tuple[Program, Facts | None]:
+    """Compile a notebook as ``export`` would, and write nothing; raises what ``export`` raises."""
+    parsed, _ = read(load(notebook), notebook.stem)
+    refuse_keys(parsed)
+    facts = _run(notebook, parsed, options).facts if options.run else None
+    return compile_notebook(parsed, facts)[0], facts
 
 
 def export(notebook: Path, destination: Path, options: Options) -> Exported:

@@ -9,8 +9,8 @@ changes and aliases are known; from syntax alone they are guessed.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import libcst as cst
 
@@ -28,11 +28,16 @@ _GIVEN = frozenset({"__name__", "__file__", "__doc__", "get_ipython", "display"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """The cells that are kept, the names that Results holds, and every variable of the notebook."""
+    """The cells that are kept, the names that Results holds, and every variable of the notebook.
+
+    ``reasons`` says for each kept cell why; ``links`` are (name, the cell that made it, the one that reads it).
+    """
 
     kept: tuple[Cell, ...]
     results: dict[str, str]
     variables: frozenset[str]
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    links: tuple[tuple[str, int, int], ...] = ()
 
 
 def flow_of(notebook: Notebook, facts: Facts | None) -> tuple[Flow, list[Finding]]:
@@ -49,7 +54,14 @@ def flow_of(notebook: Notebook, facts: Facts | None) -> tuple[Flow, list[Finding
     cells = tuple(cell for cell in _with_prose(notebook.cells) if cell.index in kept)
     if facts is None:  # a notebook that ran has shown that its names are defined
         findings += _undefined(notebook, cells)
-    return Flow(kept=cells, results=results, variables=variables), findings
+    flow = Flow(
+        kept=cells,
+        results=results,
+        variables=variables,
+        reasons=finder.reasons(kept),
+        links=tuple(finder.links(kept)),
+    )
+    return flow, findings
 
 
 def _with_prose(cells: tuple[Cell, ...]) -> list[Cell]:
@@ -144,8 +156,8 @@ class _Slice:
 
     def kept(self) -> set[int]:
         """Give the indices of the cells to keep."""
-        settings = {cell.index for cell in self.cells if any(is_setting(s) for s in cell.statements)}
-        roots = {cell.index for cell in self.cells if self._is_root(cell)}
+        settings = {cell.index for cell in self.cells if _sets(cell)}
+        roots = {cell.index for cell in self.cells if self._own_reason(cell)}
         if not roots:  # no tag, no model and no number: what it binds is what it is for
             roots = {cell.index for cell in self.cells if self.binds[cell.index]}
         roots |= settings
@@ -156,24 +168,61 @@ class _Slice:
                 return kept
             kept = wider
 
-    def _is_root(self, cell: Cell) -> bool:
+    def _own_reason(self, cell: Cell) -> str:
+        """Say why a cell is kept whatever the others need, or nothing."""
         if cell.step_tag:
-            return True
+            return f"is tagged `step:{cell.step_tag}`"
         if any(_judges(s) for s in cell.statements):
-            return True
+            return "judges a model"
         fact = self.facts.cells.get(cell.index) if self.facts else None
         if fact is not None and fact.writes:
-            return True
-        return any(
-            self._is_required(name, cell) for name in self.binds[cell.index] | self.changes[cell.index]
+            return f"writes {', '.join(fact.writes)}"
+        makes = sorted(self.binds[cell.index] | self.changes[cell.index])
+        required = {name: kind for name in makes if (kind := self._required_kind(name, cell))}
+        return f"makes {', '.join(f'the {kind} `{name}`' for name, kind in required.items())}" * bool(
+            required
         )
 
-    def _is_required(self, name: str, cell: Cell) -> bool:
+    def _required_kind(self, name: str, cell: Cell) -> str:
         """Models and computed numbers must be in Results, as the notebook's end has them."""
         if name.startswith("_") or self._last_touch(name) != cell.index:
-            return False
+            return ""
         kind = self.facts.kinds.get(name) if self.facts else _guess_kind(name, cell)
-        return kind == "model" or (kind == "number" and any(_computed(name, s) for s in _code(cell)))
+        required = kind == "model" or (kind == "number" and any(_computed(name, s) for s in _code(cell)))
+        return kind if kind and required else ""
+
+    def reasons(self, kept: set[int]) -> dict[int, str]:
+        """Say why each kept cell is kept: for its own sake, or for a later one."""
+        found: dict[int, str] = {}
+        readers: dict[str, int] = {}
+        for cell in reversed(self.cells):
+            if cell.index not in kept:
+                continue
+            makes = sorted((self.binds[cell.index] | self.changes[cell.index]) & readers.keys())
+            needed = {f"cell {readers[name]} needs its `{name}`" for name in makes}
+            other = (
+                "sets global state" if _sets(cell) else "binds names, and no cell makes a model or a number"
+            )
+            if self.facts and not _sets(cell) and self.facts.cells[cell.index].random:
+                other = "draws random numbers before a later cell does"
+            found[cell.index] = self._own_reason(cell) or ", ".join(sorted(needed)) or other
+            for name in self.kills[cell.index]:
+                readers.pop(name, None)
+            readers |= dict.fromkeys(self.reads[cell.index], cell.index)
+        return dict(sorted(found.items()))
+
+    def links(self, kept: set[int]) -> Iterator[tuple[str, int, int]]:
+        """Give (name, maker, reader) for what flows between kept cells; the maker is the last one before."""
+        makers: dict[str, int] = {}
+        for cell in self.cells:
+            if cell.index in kept:
+                yield from (
+                    (name, makers[name], cell.index)
+                    for name in sorted(self.reads[cell.index])
+                    if name in makers
+                )
+                made = self.binds[cell.index] | self.changes[cell.index]
+                makers |= dict.fromkeys(made, cell.index)
 
     def _last_touch(self, name: str) -> int:
         return self.touching.get(name, [-1])[-1]
@@ -234,6 +283,10 @@ def _places(names: Mapping[int, set[str]]) -> dict[str, list[int]]:
         for name in own:
             found.setdefault(name, []).append(index)
     return found
+
+
+def _sets(cell: Cell) -> bool:
+    return any(is_setting(s) for s in cell.statements)
 
 
 def _defines(statement: Statement) -> bool:
