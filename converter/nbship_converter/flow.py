@@ -179,9 +179,8 @@ class _Slice:
             return f"writes {', '.join(fact.writes)}"
         makes = sorted(self.binds[cell.index] | self.changes[cell.index])
         required = {name: kind for name in makes if (kind := self._required_kind(name, cell))}
-        return f"makes {', '.join(f'the {kind} `{name}`' for name, kind in required.items())}" * bool(
-            required
-        )
+        told = ", ".join(f"the {kind} `{name}`" for name, kind in required.items())
+        return f"makes {told}" if told else ""
 
     def _required_kind(self, name: str, cell: Cell) -> str:
         """Models and computed numbers must be in Results, as the notebook's end has them."""
@@ -200,16 +199,21 @@ class _Slice:
                 continue
             makes = sorted((self.binds[cell.index] | self.changes[cell.index]) & readers.keys())
             needed = {f"cell {readers[name]} needs its `{name}`" for name in makes}
-            other = (
-                "sets global state" if _sets(cell) else "binds names, and no cell makes a model or a number"
+            found[cell.index] = (
+                self._own_reason(cell) or ", ".join(sorted(needed)) or self._other_reason(cell)
             )
-            if self.facts and not _sets(cell) and self.facts.cells[cell.index].random:
-                other = "draws random numbers before a later cell does"
-            found[cell.index] = self._own_reason(cell) or ", ".join(sorted(needed)) or other
             for name in self.kills[cell.index]:
                 readers.pop(name, None)
             readers |= dict.fromkeys(self.reads[cell.index], cell.index)
         return dict(sorted(found.items()))
+
+    def _other_reason(self, cell: Cell) -> str:
+        fact = self.facts.cells.get(cell.index) if self.facts else None
+        if _sets(cell):
+            return "sets global state"
+        if fact is not None and fact.random:
+            return "draws random numbers before a later cell does"
+        return "binds names, and no cell makes a model or a number"
 
     def links(self, kept: set[int]) -> Iterator[tuple[str, int, int]]:
         """Give (name, maker, reader) for what flows between kept cells; the maker is the last one before."""
