@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,10 @@ import xxhash
 from nbship.canonical import digest, tokens
 
 __all__ = ["aliases", "kind", "mark", "open_figures", "origin", "random_marks", "summary", "tokens_or_opaque"]
+
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial)
+#: Modules whose objects stand for something outside the value: a connection, a task, a lock.
+_HANDLES = frozenset({"_asyncio", "asyncio", "sqlite3", "threading", "_thread", "socket", "concurrent"})
 
 
 def tokens_or_opaque(value: object, own: Iterable[str] = ()) -> Iterator[tuple[str, str, Any]]:
@@ -39,9 +44,7 @@ def kind(value: Any) -> str:  # noqa: PLR0911  # one line for each kind of value
     module = type(value).__module__
     if isinstance(value, type):
         return "class"
-    if callable(value) and isinstance(
-        value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)
-    ):
+    if callable(value) and (isinstance(value, _FUNCTIONS) or hasattr(value, "__wrapped__")):
         return "function"
     if module.startswith(("matplotlib.", "mpl_toolkits.", "plotly.", "seaborn.", "altair.")):
         return "figure"
@@ -49,6 +52,8 @@ def kind(value: Any) -> str:  # noqa: PLR0911  # one line for each kind of value
         return "figure"
     if isinstance(value, Iterator) or hasattr(value, "readline"):
         return "iterator"
+    if module.split(".")[0] in _HANDLES:
+        return "handle"
     if isinstance(value, (bool, int, float, complex)) or (
         module == "numpy" and not hasattr(value, "__len__")
     ):

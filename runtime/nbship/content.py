@@ -8,6 +8,7 @@ import decimal
 import enum
 import fractions
 import functools
+import inspect
 import pathlib
 import re
 import sys
@@ -120,9 +121,14 @@ class Walk:
         return _take_instance
 
     def name(self, kind: type) -> str:
-        """Give a class's identity: its module is left out where the class is the user's own."""
-        module = getattr(kind, "__module__", "") or ""
-        return kind.__qualname__ if module.split(".")[0] in self.own else f"{module}.{kind.__qualname__}"
+        """Give a class's identity, without the module and function that hold it where it is the user's own."""
+        return self.named(getattr(kind, "__module__", ""), kind.__qualname__)
+
+    def named(self, module: str | None, name: str) -> str:
+        """Give the full name of a function or class, the user's own wherever it was moved."""
+        if (module or "").split(".")[0] in self.own:
+            return name.rsplit("<locals>.", 1)[-1]
+        return f"{module or ''}.{name}"
 
 
 _Taker = Callable[[Walk, Any, str, int], Iterator[Token]]
@@ -263,14 +269,30 @@ def _take_text(walk: Walk, value: Any, label: str, _: int) -> Iterator[Token]:
 
 def _take_named(walk: Walk, value: Any, label: str, _: int) -> Iterator[Token]:
     """Functions, classes and modules nested in a value count by name: their code is not what was computed."""
-    module = getattr(value, "__module__", None) or ""
     name = getattr(value, "__qualname__", getattr(value, "__name__", repr(type(value))))
-    yield label, "named", name if module.split(".")[0] in walk.own else f"{module}.{name}"
+    yield label, "named", walk.named(getattr(value, "__module__", None), name)
 
 
 def _take_method(walk: Walk, value: Any, label: str, depth: int) -> Iterator[Token]:
     yield label, "method", value.__name__
     yield from walk.walk(value.__self__, f"{label}.__self__", depth)
+
+
+def _take_partial(walk: Walk, value: functools.partial[Any], label: str, depth: int) -> Iterator[Token]:
+    """Take a function with some arguments given; what an exported package gives besides does not count.
+
+    A global that the notebook's function reads is a keyword parameter without a default in the package.
+    """
+    words = dict(value.keywords)
+    if (getattr(value.func, "__module__", "") or "").split(".")[0] in walk.own - {"__main__"}:
+        parameters = inspect.signature(value.func).parameters.values()
+        given = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
+        words = {word: item for word, item in words.items() if word not in given}
+    if not value.args and not words and value.keywords:
+        yield from walk.walk(value.func, label, depth)
+        return
+    yield label, "partial", walk.name(type(value))
+    yield from walk.walk([value.func, list(value.args), words], label, depth)
 
 
 def _take_opaque(walk: Walk, value: Any, label: str, _: int) -> Iterator[Token]:
@@ -362,6 +384,7 @@ _TAKERS: list[tuple[Callable[[Any], bool], _Taker]] = [
     (_from("polars", "DataFrame", "Series"), _take_polars),
     (_of(*_BY_TEXT), _take_text),
     (_of(types.MethodType), _take_method),
+    (_of(functools.partial), _take_partial),
     (_of(type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType), _take_named),
     (_of(*_OPAQUE), _take_opaque),
     (
