@@ -82,5 +82,15 @@ def takes_config(step: Step, program: Program) -> bool:
 
 
 def awaits(step: Step) -> bool:
-    """Whether the step's code awaits something, so that its function is a coroutine."""
-    return any("await " in statement.code for statement in step.statements)
+    """Whether the step's own code awaits something, so that its function is a coroutine."""
+    return any(_awaits(ast.parse(statement.code)) for statement in step.statements)
+
+
+def _awaits(node: ast.AST) -> bool:
+    """Look for ``await``, ``async for`` and ``async with`` outside of functions."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        return False
+    waits = isinstance(node, (ast.Await, ast.AsyncFor, ast.AsyncWith)) or bool(
+        getattr(node, "is_async", False)
+    )
+    return waits or any(_awaits(child) for child in ast.iter_child_nodes(node))

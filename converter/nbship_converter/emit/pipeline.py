@@ -16,7 +16,9 @@ class Pipeline:
         self.program = program
         self.package = package
         homes = {
-            name: home for name, home in program.helper_modules.items() if program.helpers[name].is_class
+            name: home
+            for name, home in program.helper_modules.items()
+            if program.helpers[name].kind == "class"
         }
         self.annotator = Annotator(package=package, module="pipeline", homes=homes)
         self.imports = {"from dataclasses import dataclass", f"from {package}.config import Config"}
@@ -48,8 +50,17 @@ class Pipeline:
         given = ", ".join(f"{name}={name}" for name in self.program.results)
         lines.append(f"return Results({given})")
         doc = '"""Run the whole pipeline and give what the notebook\'s variables hold at its end."""'
-        body = "\n".join(f"    {line}" for line in [doc, *lines])
-        return f"def run(config: Config = Config()) -> Results:\n{body}"
+        if any(awaits(step) for step in self.program.steps):
+            return self._run_in_loop(doc, lines)
+        return _function("def run(config: Config = Config()) -> Results:", [doc, *lines])
+
+    def _run_in_loop(self, doc: str, lines: list[str]) -> str:
+        """Steps that await share one event loop, as the notebook's cells do."""
+        self.imports.add("import asyncio")
+        run = _function(
+            "def run(config: Config = Config()) -> Results:", [doc, "return asyncio.run(_run(config))"]
+        )
+        return run + "\n\n\n" + _function("async def _run(config: Config) -> Results:", lines)
 
     def _loose(self) -> list[str]:
         """Names whose type changes on the way: declared once, so that a type checker follows."""
@@ -69,6 +80,9 @@ class Pipeline:
         arguments = [*step.inputs, *(["config"] if takes_config(step, self.program) else [])]
         call = f"{function}({', '.join(arguments)})"
         if awaits(step):
-            self.imports.add("import asyncio")
-            call = f"asyncio.run({call})"
+            call = f"await {call}"
         return f"{', '.join(step.outputs)} = {call}" if step.outputs else call
+
+
+def _function(head: str, lines: list[str]) -> str:
+    return "\n".join([head, *(f"    {line}" for line in lines)])
