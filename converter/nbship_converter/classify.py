@@ -16,11 +16,12 @@ from dataclasses import replace
 
 import libcst as cst
 
-from nbship_converter.ir import Constant, Facts, Helper, Mark, Notebook, Statement
+from nbship_converter.definitions import Movable, movable
+from nbship_converter.ir import Constant, Facts, Mark, Notebook, Statement
 from nbship_converter.syntax import first_statement
 from nbship_converter.uses import BUILTINS
 
-__all__ = ["JUDGES", "classify", "constants_of", "has_no_effect", "helpers_of", "imports_of"]
+__all__ = ["JUDGES", "classify", "constants_of", "has_no_effect", "imports_of"]
 
 #: Methods whose only effect is their value; a bare expression of these shows something and does nothing.
 _PURE = frozenset(
@@ -66,10 +67,10 @@ def classify(notebook: Notebook, facts: Facts | None) -> Notebook:
     """Give the notebook with every statement's mark."""
     binds = Counter(name for statement in notebook.statements for name in statement.use.binds)
     touched = _touched(notebook, facts)
-    definitions = _definition_names(notebook, binds)
+    moving = _movable(notebook, binds, touched)
     cells = []
     for cell in notebook.cells:
-        marked = tuple(replace(s, mark=_mark(s, binds, touched, definitions)) for s in cell.statements)
+        marked = tuple(replace(s, mark=_mark(s, binds, touched, moving)) for s in cell.statements)
         cells.append(replace(cell, statements=marked))
     return replace(notebook, cells=tuple(cells))
 
@@ -84,56 +85,36 @@ def _touched(notebook: Notebook, facts: Facts | None) -> frozenset[str]:
     return frozenset(names)
 
 
-def _definition_names(notebook: Notebook, binds: Counter[str]) -> frozenset[str]:
-    """Names of functions and classes that may move; the ones that cannot take others with them."""
-    found = {
+def _movable(notebook: Notebook, binds: Counter[str], touched: frozenset[str]) -> Movable:
+    definitions = {
         s.use.binds[-1]: s
         for s in notebook.statements
         if isinstance(s.node, (cst.FunctionDef, cst.ClassDef)) and binds[s.use.binds[-1]] == 1
     }
+    constants = {s.use.binds[0] for s in notebook.statements if _stays_constant(s, binds, touched)}
     imported = {name for s in notebook.statements if _is_import(s.node) for name in s.use.binds}
-    kept = set(found)
-    while True:
-        stays = {name for name in kept if not _may_move(name, found, kept, imported)}
-        if not stays:
-            return frozenset(kept)
-        kept -= stays
+    return movable(definitions, constants, imported)
 
 
-def _may_move(name: str, found: dict[str, Statement], definitions: set[str], imported: set[str]) -> bool:
-    """A function gets what it needs as parameters; a class cannot, so it must need nothing."""
-    known = definitions | imported | BUILTINS
-    statement = found[name]
-    if statement.use.global_writes or not statement.use.reads <= known:
+def _stays_constant(statement: Statement, binds: Counter[str], touched: frozenset[str]) -> bool:
+    """Whether the statement binds a name to a literal, once and for good."""
+    if not (isinstance(statement.node, cst.SimpleStatementLine) and statement.use.binds):
         return False
-    return isinstance(statement.node, cst.FunctionDef) or _reached(name, found, definitions) <= known
+    name = statement.use.binds[0]
+    return binds[name] == 1 and name not in touched and _is_constant(first_statement(statement.code))
 
 
-def _reached(name: str, found: dict[str, Statement], definitions: set[str]) -> set[str]:
-    """All names that a definition and what it calls read from outside."""
-    names: set[str] = set()
-    pending = [name]
-    while pending:
-        new = found[pending.pop()].use.needs - names
-        names |= new
-        pending += [other for other in new if other in definitions and other in found]
-    return names
-
-
-def _mark(
-    statement: Statement, binds: Counter[str], touched: frozenset[str], definitions: frozenset[str]
-) -> Mark:
+def _mark(statement: Statement, binds: Counter[str], touched: frozenset[str], moving: Movable) -> Mark:
     node = statement.node
     if _is_import(node):
         return "import"
     if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
-        if statement.use.binds[-1] not in definitions:
+        if statement.use.binds[-1] not in moving.definitions:
             return "code"
         return "function" if isinstance(node, cst.FunctionDef) else "class"
-    tree = first_statement(statement.code)
-    if _is_constant(tree) and binds[statement.use.binds[0]] == 1 and statement.use.binds[0] not in touched:
-        return "constant"
-    return _mark_code(tree, statement)
+    if _stays_constant(statement, binds, touched):
+        return "fixed" if statement.use.binds[0] in moving.fixed else "constant"
+    return _mark_code(first_statement(statement.code), statement)
 
 
 def _edits_import_path(tree: ast.stmt) -> bool:
@@ -340,30 +321,3 @@ def _literal_type(code: str) -> str:
         one = inner.pop() if len(inner) == 1 else "object"
         return f"tuple[{one}, ...]" if kind is tuple else f"{kind.__name__}[{one}]"
     return "dict[str, object]" if kind is dict else kind.__name__
-
-
-def helpers_of(
-    notebook: Notebook, constants: dict[str, Constant], variables: frozenset[str]
-) -> dict[str, Helper]:
-    """Give every function and class that moves to a module, with the outer values it needs."""
-    definitions = {s.use.binds[-1]: s for s in notebook.statements if s.mark in ("function", "class")}
-    needs = {name: set(s.use.needs) & (variables | set(constants)) for name, s in definitions.items()}
-    calls = {name: (s.use.needs & definitions.keys()) - {name} for name, s in definitions.items()}
-    changed = True
-    while changed:
-        changed = False
-        for name, called in calls.items():
-            wider = needs[name].union(*(needs[other] for other in called)) if called else needs[name]
-            changed |= wider != needs[name]
-            needs[name] = set(wider)
-    return {
-        name: Helper(
-            name=name,
-            statement=statement,
-            needs=tuple(sorted(needs[name] - constants.keys())),
-            constants=tuple(sorted(needs[name] & constants.keys())),
-            calls=frozenset(calls[name]),
-            is_class=statement.mark == "class",
-        )
-        for name, statement in definitions.items()
-    }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from nbship_converter.classify import classify, constants_of, helpers_of, imports_of
+from nbship_converter.classify import classify, constants_of, imports_of
+from nbship_converter.definitions import helpers_of
 from nbship_converter.findings import Finding
 from nbship_converter.flow import flow_of
 from nbship_converter.ir import CONFIG, Facts, Helper, Notebook, Program, Step
@@ -33,10 +34,25 @@ def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, 
         neighbours=facts.neighbours if facts else {},
         unseeded=_unseeded(notebook, steps, facts),
     )
+    found = [*found, *_fixed(program)]
     if program.unseeded is not None:
         message = "draws random numbers that nothing has seeded: compared from one starting state"
         found = [*found, Finding(code="NB411", message=message, cell=program.unseeded)]
     return program, [*located, *findings, *found]
+
+
+def _fixed(program: Program) -> list[Finding]:
+    """Tell which constants are no settings, because a class or a default reads them where it is defined."""
+    return [
+        Finding(
+            code="NB204",
+            message=f"`{name}` is a constant of `{program.helper_modules[name]}.py`: a definition reads it",
+            cell=helper.statement.cell,
+            line=helper.statement.line,
+        )
+        for name, helper in program.helpers.items()
+        if helper.kind == "fixed" and name in program.helper_modules
+    ]
 
 
 def _unseeded(notebook: Notebook, steps: tuple[Step, ...], facts: Facts | None) -> int | None:

@@ -30,6 +30,7 @@ CODES: dict[str, tuple[Severity, str]] = {
     "NB201": ("info", "Tag the cell `step:NAME` to keep it."),
     "NB202": ("error", "Define the name in a cell above, or tag the cell `skip`."),
     "NB203": ("info", "Give the cells tags of their own to choose the names."),
+    "NB204": ("info", "Read it from an argument instead, and it becomes a setting of Config."),
     "NB302": ("info", "Nothing has to be done; `# type: ignore[code]` marks the lines."),
     "NB402": ("error", "Look at the named value: in the notebook and in the package it differs."),
     "NB403": ("warning", "Seed the random generator that makes it, so that every run gives the same."),

@@ -22,7 +22,7 @@ from nbship_converter.uses import BUILTINS
 
 __all__ = ["Flow", "flow_of"]
 
-_LEFT_OUT_KINDS = frozenset({"function", "class", "figure", "iterator"})
+_LEFT_OUT_KINDS = frozenset({"function", "class", "figure", "iterator", "handle"})
 _GIVEN = frozenset({"__name__", "__file__", "__doc__", "get_ipython", "display"})
 
 
@@ -80,7 +80,7 @@ def _variables(notebook: Notebook) -> frozenset[str]:
     moved = {
         name
         for s in notebook.statements
-        if s.mark in ("import", "function", "class", "constant")
+        if s.mark in ("import", "function", "class", "constant", "fixed")
         for name in s.use.binds
     }
     stays = {
@@ -327,7 +327,7 @@ def _undefined(notebook: Notebook, kept: tuple[Cell, ...]) -> list[Finding]:
     moved = {
         n
         for s in notebook.statements
-        if s.mark in ("import", "function", "class", "constant")
+        if s.mark in ("import", "function", "class", "constant", "fixed")
         for n in s.use.binds
     }
     known = set(moved | BUILTINS | _GIVEN)

@@ -15,7 +15,7 @@ import libcst as cst
 #: Stands for the Config in the notebook's code until its function has a parameter for it.
 CONFIG = "nbship_config"
 
-Mark = Literal["import", "function", "class", "constant", "display", "plot", "code"]
+Mark = Literal["import", "function", "class", "constant", "fixed", "display", "plot", "code"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,14 +157,14 @@ class Constant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Helper:
-    """A function or class of the user's that moves whole to a module."""
+    """A function or class of the user's, or a constant that classes read, that moves whole to a module."""
 
     name: str
     statement: Statement
     needs: tuple[str, ...]
     constants: tuple[str, ...]
     calls: frozenset[str]
-    is_class: bool
+    kind: Mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

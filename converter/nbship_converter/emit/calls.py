@@ -35,7 +35,7 @@ def _extras_of(program: Program) -> dict[str, dict[str, str]]:
 
 
 def _extras(helper: Helper, program: Program) -> dict[str, str]:
-    if helper.is_class:
+    if helper.kind != "function":
         return {}
     tree = first_statement(textwrap.dedent(helper.statement.code))
     own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
@@ -83,7 +83,7 @@ def takes_config(step: Step, program: Program) -> bool:
 
 def awaits(step: Step) -> bool:
     """Whether the step's own code awaits something, so that its function is a coroutine."""
-    return any(_awaits(ast.parse(statement.code)) for statement in step.statements)
+    return any(_awaits(first_statement(statement.code)) for statement in step.statements)
 
 
 def _awaits(node: ast.AST) -> bool:

@@ -39,7 +39,7 @@ class Module:
         homes = {
             helper: home
             for helper, home in program.helper_modules.items()
-            if program.helpers[helper].is_class
+            if program.helpers[helper].kind == "class"
         }
         self.annotator = Annotator(package=package, module=name, homes=homes)
         self.imports: set[str] = set()
@@ -88,7 +88,7 @@ class Module:
         self.imports |= {f"from functools import {name}" for name in rewriting.used_functools}
         if isinstance(changed, cst.ClassDef):
             changed = self._class(changed)
-        else:
+        elif isinstance(changed, cst.FunctionDef):
             changed = self._function(changed, own, helper.name)
         return cst.Module(body=[changed]).code.strip("\n")
 
