@@ -67,7 +67,7 @@ def _imported(notebook: Notebook) -> dict[str, str]:
     """Map each imported name to its full dotted name."""
     found: dict[str, str] = {}
     for statement in notebook.statements:
-        for line in getattr(statement.node, "body", ()) if "import" in statement.code else ():
+        for line in _lines(statement.node) if "import" in statement.code else ():
             if isinstance(line, cst.Import):
                 for alias in line.names:
                     bound = alias.evaluated_alias
@@ -83,6 +83,14 @@ def _imported(notebook: Notebook) -> dict[str, str]:
                 for alias in line.names:
                     found[alias.evaluated_alias or alias.evaluated_name] = f"{module}.{alias.evaluated_name}"
     return found
+
+
+def _lines(node: cst.CSTNode) -> list[cst.CSTNode]:
+    """Give the small statements of a line, or of all lines inside a compound statement's first block."""
+    if isinstance(node, cst.SimpleStatementLine):
+        return list(node.body)
+    block = getattr(node, "body", None)
+    return [one for line in getattr(block, "body", ()) for one in _lines(line)]
 
 
 def _handles(notebook: Notebook) -> frozenset[str]:
