@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nbship.canonical import SEED
 from nbship_converter.ir import Facts, Program, Step
 from nbship_converter.verify import Verification
 
-__all__ = ["module_tests", "seeded"]
+__all__ = ["module_tests", "seeded", "with_environment"]
 
 _HEAD = '''"""What ``{module}`` makes is what the notebook had."""
 
@@ -51,6 +51,13 @@ def seeded(conftest: str) -> str:
     return conftest.replace("    return run(config)", f"{seeds}    return run(config)").replace(
         "from pathlib import Path\n\n", imports
     )
+
+
+def with_environment(conftest: str, names: Iterable[str]) -> str:
+    """Give the tests a value for each secret that is not set: it opens nothing."""
+    lines = "".join(f'os.environ.setdefault("{name}", "not-set-in-tests")\n' for name in names)
+    opened = conftest.replace("from pathlib import Path\n", "import os\nfrom pathlib import Path\n", 1)
+    return opened.replace("\n\n@pytest.fixture", f"\n{lines}\n\n@pytest.fixture", 1)
 
 
 def _steady(program: Program, verification: Verification) -> set[str]:

@@ -22,7 +22,7 @@ from nbship_converter.project import Project, documents, sources
 from nbship_converter.proof import prove
 from nbship_converter.read import load, read
 from nbship_converter.run import CELL_TIMEOUT_S, clean_run
-from nbship_converter.secrets import refuse_keys
+from nbship_converter.secrets import lift_secrets
 from nbship_converter.settle import settle
 from nbship_converter.testimony import Run
 from nbship_converter.verify import Verification, fingerprint_of
@@ -89,8 +89,7 @@ class Exported:
 
 def compiled(notebook: Path, options: Options) -> tuple[Program, Facts | None]:
     """Compile a notebook as ``export`` would, and write nothing; raises what ``export`` raises."""
-    parsed, _ = read(load(notebook), notebook.stem)
-    refuse_keys(parsed)
+    parsed = lift_secrets(read(load(notebook), notebook.stem, notebook.parent)[0]).notebook
     facts = _run(notebook, parsed, options).facts if options.run else None
     return compile_notebook(parsed, facts)[0], facts
 
@@ -98,13 +97,15 @@ def compiled(notebook: Path, options: Options) -> tuple[Program, Facts | None]:
 def export(notebook: Path, destination: Path, options: Options) -> Exported:
     """Export a notebook to a repository.
 
-    Raises InputError for what is no Python notebook or holds an access key, WriteError for a destination that holds other files,
-    RunError when the notebook does not run; in each case nothing is written.
+    Raises InputError for what is no Python notebook or holds an access key where it cannot be taken out,
+    WriteError for a destination that holds other files, RunError when the notebook does not run; in each case nothing is written.
     """
     content = load(notebook)
     check_destination(destination)
     parsed, findings = read(content, notebook.stem, notebook.parent)
-    refuse_keys(parsed)
+    lifted = lift_secrets(parsed)
+    parsed = lifted.notebook
+    findings += lifted.findings
     run = _run(notebook, parsed, options) if options.run else None
     program, found = compile_notebook(parsed, run.facts if run else None)
     plan = Project(
@@ -113,6 +114,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         package=package_name(options.package or notebook.stem),
         python=options.python,
         content=content,
+        environment=lifted.values,
         data=data_files(notebook.parent, run.facts) if run else {},
         expected={name: fingerprint_of(run.values[name]) for name in program.results if name in run.values}
         if run
@@ -192,7 +194,7 @@ def data_files(folder: Path, facts: Facts) -> dict[str, Path]:
         source = folder / path
         inside = [source] if source.is_file() else source.glob("*") if source.is_dir() else []
         for file in inside:
-            if file.is_file() and file.suffix not in (".py", ".pyc"):
+            if file.is_file() and file.suffix not in (".py", ".pyc") and not file.name.startswith(".env"):
                 found[data_name(path if file == source else f"{path}/{file.name}")] = file
     return found
 

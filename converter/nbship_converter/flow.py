@@ -109,6 +109,7 @@ class _Slice:
         self.cells = [cell for cell in notebook.cells if _computes(cell)]
         self.facts = facts
         self.variables = variables
+        self.hidden = notebook.hidden
         self.deferred = {
             s.use.binds[-1]: s.use.needs
             for s in notebook.statements
@@ -264,7 +265,9 @@ class _Slice:
 
     def results(self, kept: set[int]) -> dict[str, str]:
         """Give the names of Results with their kinds, in the order in which the notebook first binds them."""
-        names = dict.fromkeys(n for cell in self.cells for s in _code(cell) for n in s.use.binds)
+        names = dict.fromkeys(
+            n for cell in self.cells for s in _code(cell) for n in s.use.binds if n not in self.hidden
+        )
         deleted = {
             name for cell in self.cells if cell.index in kept for s in _code(cell) for name in s.use.deletes
         }

@@ -75,7 +75,7 @@ class Cell:
 class Notebook:
     """A notebook as the compiler sees it: only what computes, in document order.
 
-    ``modules`` are Python files that it writes itself or finds beside it: path -> source.
+    ``modules`` are Python files that it writes itself: path -> source; ``hidden`` are names that hold a secret.
     """
 
     name: str
@@ -84,6 +84,7 @@ class Notebook:
     purpose: str
     cells: tuple[Cell, ...]
     modules: Mapping[str, str] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
 
     @property
     def statements(self) -> list[Statement]:

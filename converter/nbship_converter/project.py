@@ -14,9 +14,9 @@ import tomlkit
 
 from nbship_converter.document import readme
 from nbship_converter.emit import config_module, emit
-from nbship_converter.expectations import module_tests, seeded
+from nbship_converter.expectations import module_tests, seeded, with_environment
 from nbship_converter.ir import Facts, Program
-from nbship_converter.secrets import KEY
+from nbship_converter.secrets import redacted
 from nbship_converter.verify import Verification
 
 __all__ = ["Project", "documents", "sources"]
@@ -28,7 +28,10 @@ _CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """What a repository is made from."""
+    """What a repository is made from.
+
+    ``environment`` are the secrets that the package reads from there: their values are written nowhere.
+    """
 
     program: Program
     facts: Facts | None
@@ -37,6 +40,7 @@ class Project:
     content: Mapping[str, Any]
     data: Mapping[str, Path] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def sources(plan: Project) -> dict[str, bytes]:
@@ -55,8 +59,13 @@ def sources(plan: Project) -> dict[str, bytes]:
     del files["tests/test_pipeline.py"], files["README.md"]
     files["pyproject.toml"] = _pyproject(files["pyproject.toml"], plan, modules)
     files["requirements.lock"] = _lock(plan.facts)
-    files[f"notebooks/{_file_name(plan.program.notebook.name)}.ipynb"] = _notebook(plan.content)
-    return {path: text.encode() for path, text in files.items()}
+    files[f"notebooks/{_file_name(plan.program.notebook.name)}.ipynb"] = _notebook(
+        plan.content, plan.environment
+    )
+    if plan.environment:
+        files[".env.example"] = "".join(f"{name}=\n" for name in plan.environment)
+        files["tests/conftest.py"] = with_environment(files["tests/conftest.py"], plan.environment)
+    return _encoded(files, plan)
 
 
 def documents(plan: Project, verification: Verification) -> dict[str, bytes]:
@@ -64,7 +73,12 @@ def documents(plan: Project, verification: Verification) -> dict[str, bytes]:
     files = module_tests(plan.program, plan.facts, plan.package, verification)
     files[".nbship/expected.json"] = _json(_expected(plan, verification))
     files["README.md"] = readme(plan.program, plan.facts, plan.package, verification)
-    return {path: text.encode() for path, text in files.items()}
+    return _encoded(files, plan)
+
+
+def _encoded(files: Mapping[str, str], plan: Project) -> dict[str, bytes]:
+    """Give the files as bytes; a secret that has come this far, in whatever way, comes no further."""
+    return {path: redacted(text, plan.environment.values()).encode() for path, text in files.items()}
 
 
 def _template() -> dict[str, str]:
@@ -158,13 +172,13 @@ def _expected(plan: Project, verification: Verification) -> dict[str, Any]:
     }
 
 
-def _notebook(content: Mapping[str, Any]) -> str:
+def _notebook(content: Mapping[str, Any], secrets: Mapping[str, str]) -> str:
     """Give the notebook without outputs, and without anything that looks like a key."""
     cells = []
     for cell in content.get("cells", []):
         source = cell.get("source", "")
         text = source if isinstance(source, str) else "".join(source)
-        kept = {**cell, "source": KEY.sub("REDACTED", text).splitlines(keepends=True)}
+        kept = {**cell, "source": redacted(text, secrets.values()).splitlines(keepends=True)}
         if cell.get("cell_type") == "code":
             kept |= {"outputs": [], "execution_count": None}
         cells.append(kept)

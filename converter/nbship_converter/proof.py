@@ -30,7 +30,9 @@ def prove(
     try:
         with tempfile.TemporaryDirectory(prefix="nbship-data-") as scratch:
             link_data(plan, Path(scratch))
-            found = run_package(source, plan.package, python=plan.python, data=Path(scratch))
+            found = run_package(
+                source, plan.package, python=plan.python, data=Path(scratch), variables=plan.environment
+            )
     except RunError as error:
         failed = Finding(code="NB406", message=f"{error.what} ({error.where})")
         return Verification(names=dict.fromkeys(wanted, "missing")), [failed]

@@ -65,11 +65,12 @@ def run_package(
     *,
     python: str = sys.executable,
     data: Path | None = None,
+    variables: Mapping[str, str] | None = None,
     timeout_s: int = 3600,
 ) -> PackageRun:
     """Run ``PACKAGE.pipeline.run`` in a fresh process in an empty folder and give what it made.
 
-    Raises RunError with the last lines of the traceback when it does not run to its end.
+    ``variables`` are added to its environment. Raises RunError with the last lines of the traceback when it does not run to its end.
     """
     with tempfile.TemporaryDirectory(prefix="nbship-proof-") as scratch:
         out = Path(scratch) / "values.pickle"
@@ -78,6 +79,7 @@ def run_package(
         arguments = [str(source), package, str(out), str(data or ""), str(Path(scratch) / "output")]
         environment = {
             **os.environ,
+            **(variables or {}),
             "MPLBACKEND": "agg",
             "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
         }

@@ -25,6 +25,7 @@ from nbship_converter.project import Project, sources
 from nbship_converter.proof import link_data
 from nbship_converter.read import read
 from nbship_converter.run import run_environment
+from nbship_converter.secrets import lift_secrets
 from nbship_converter.testimony import Run, testimony
 from nbship_converter.verify import Verification, judge, read_probe
 
@@ -48,10 +49,20 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
     Lint and types are not settled here. Raises AssertionError with the traceback where one of the two fails.
     """
     notebook, findings = read(dict(content), "demo", folder)
+    lifted = lift_secrets(notebook)
+    notebook = lifted.notebook
     run = run_notebook(notebook, folder)
     program, more = compile_notebook(notebook, run.facts)
     data = data_files(folder, run.facts)
-    plan = Project(program=program, facts=run.facts, package=package, python="", content=content, data=data)
+    plan = Project(
+        program=program,
+        facts=run.facts,
+        package=package,
+        python="",
+        content=content,
+        data=data,
+        environment=lifted.values,
+    )
     files = {path: text.decode() for path, text in sources(plan).items()}
     wanted = dict.fromkeys([*program.results, *(n for n, kind in run.facts.kinds.items() if kind == "model")])
     with TemporaryDirectory() as scratch:
@@ -67,9 +78,12 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
             str(out),
             str(Path(scratch) / "data"),
             f"{scratch}/output",
+            dict(lifted.values),
         )
         verification = judge(wanted, run.values, read_probe(out), run.facts.aliases)
-    return Rehearsal(program=program, findings=[*findings, *more], files=files, verification=verification)
+    return Rehearsal(
+        program=program, findings=[*findings, *lifted.findings, *more], files=files, verification=verification
+    )
 
 
 def run_notebook(notebook: Notebook, folder: Path) -> Run:
@@ -119,9 +133,10 @@ def _cells(sources: list[tuple[str, bool]], folder: str, root: str, witness: str
     shell.run_cell("get_ipython().run_line_magic('nbship_testify', '')").raise_error()
 
 
-def _probe(source: str, package: str, out: str, data: str, output: str) -> None:
+def _probe(source: str, package: str, out: str, data: str, output: str, variables: dict[str, str]) -> None:
     from nbship_magics.probe import probe
 
     os.environ["MPLBACKEND"] = "agg"
+    os.environ.update(variables)
     os.chdir(Path(source).parent)
     probe(Path(source), package, Path(out), Path(data), Path(output))

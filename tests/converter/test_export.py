@@ -156,16 +156,27 @@ def test_without_a_run_the_package_is_compiled_and_not_called_proved(tmp_path: P
 
 
 def test_nbconvert_gives_the_package_as_an_archive(tmp_path: Path) -> None:
-    path = write_notebook(tmp_path / "n.ipynb", "raise SystemExit  # never run\n---\nx = max(1, 2)")
+    path = write_notebook(tmp_path / "n.ipynb", "raise RuntimeError  # never run\n---\nx = max(1, 2)")
     archive, _ = NbshipExporter().from_filename(str(path))
     with zipfile.ZipFile(io.BytesIO(archive)) as found:
         assert "n/src/n/pipeline.py" in found.namelist()
     assert NbshipExporter().from_filename(str(path))[0] == archive
 
 
-def test_an_access_key_in_the_code_is_refused_and_not_repeated(tmp_path: Path) -> None:
+def test_a_secret_in_the_code_moves_to_the_environment_and_nowhere_else(tmp_path: Path) -> None:
     key = "AKIA" + "A1B2C3D4E5F6G7H8"
-    path = write_notebook(tmp_path / "n.ipynb", f"x = 1\n---\ny = 2\nTOKEN = {key!r}")
+    text = f"x = max(1, 2)\n---\n#md The key is {key}.\n---\ny = max(x, 2)\nTOKEN = {key!r}\nprint(TOKEN)"
+    path = write_notebook(tmp_path / "n.ipynb", text)
+    done = export(path, tmp_path / "out", Options(run=False, verify=False))
+    assert "NB108" in [finding.code for finding in done.findings]
+    assert (tmp_path / "out" / ".env.example").read_text() == "TOKEN=\n"
+    for file in (tmp_path / "out").rglob("*"):
+        assert not file.is_file() or key not in file.read_text()
+
+
+def test_a_key_where_no_expression_can_stand_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    key = "AKIA" + "A1B2C3D4E5F6G7H8"
+    path = write_notebook(tmp_path / "n.ipynb", f"x = 1\n---\ny = 2\nz = b{key!r}")
     with pytest.raises(InputError, match=r"cell 1, line 2: an access key") as refused:
         export(path, tmp_path / "out", Options(run=False, verify=False))
     assert key not in str(refused.value)
