@@ -8,6 +8,7 @@ from nbship_converter.findings import Finding
 from nbship_converter.flow import flow_of
 from nbship_converter.ir import CONFIG, Facts, Helper, Notebook, Program, Step
 from nbship_converter.locate import locate
+from nbship_converter.resolve import resolve
 from nbship_converter.steps import steps_of
 
 __all__ = ["compile_notebook"]
@@ -15,6 +16,7 @@ __all__ = ["compile_notebook"]
 
 def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, list[Finding]]:
     """Compile the notebook with the facts of a clean run, or from syntax alone where there are none."""
+    notebook, facts, resolved = resolve(notebook, facts)
     notebook, located = locate(notebook, facts)
     notebook = classify(notebook, facts)
     flow, findings = flow_of(notebook, facts)
@@ -38,7 +40,7 @@ def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, 
     if program.unseeded is not None:
         message = "draws random numbers that nothing has seeded: compared from one starting state"
         found = [*found, Finding(code="NB411", message=message, cell=program.unseeded)]
-    return program, [*located, *findings, *found]
+    return program, [*resolved, *located, *findings, *found]
 
 
 def _fixed(program: Program) -> list[Finding]:

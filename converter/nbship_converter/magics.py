@@ -196,6 +196,9 @@ class _Translator(cst.CSTTransformer):
         if name == "cd" and argument and argument not in ("-", "~"):
             self.imports.add("import os")
             return [_line(_called("os.chdir", shell.as_text(argument.strip("'\""), self.bound)))]
+        if name == "pylab":
+            lines = ("import numpy as np", "import matplotlib.pyplot as plt", "from pylab import *")
+            return [cst.parse_statement(line) for line in lines]
         if name in ("env", "set_env") and argument:
             return self._environment(argument)
         return self._left_out(magic)

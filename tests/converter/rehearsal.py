@@ -125,6 +125,7 @@ def _cells(sources: list[tuple[str, bool]], folder: str, root: str, witness: str
     sys.path.insert(0, "")  # as a kernel has it
     os.environ.update(run_environment(Path(witness), Path(root)) | {"MPLBACKEND": "agg"})
     shell: Any = InteractiveShell.instance(history_manager=None)
+    type(shell).enable_gui = lambda *_: None  # a kernel has an event loop of its own
     load_ipython_extension(shell)
     for source, may_fail in sources:
         result = shell.run_cell(source, store_history=True)
