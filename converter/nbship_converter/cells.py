@@ -22,6 +22,7 @@ __all__ = ["Reader"]
 _COMMAND = re.compile(r"^(?P<indent>\s*)[!%](?P<command>[^%!].*)$")
 _OURS = re.compile(r"^\s*%{1,2}(?:ship\b|load_ext\s+nbship\b|reload_ext\s+nbship\b)")
 _RUN = re.compile(r"""get_ipython\(\)\.run_line_magic\('run', '([^']*)'\)""")
+_IGNORE = re.compile(r"#\s*type:\s*ignore(\[[^\]]*\])?\s*")
 _EXITS = frozenset({"exit", "quit", "sys.exit", "os._exit"})
 
 
@@ -142,9 +143,25 @@ def _parsed(code: str) -> cst.Module | None:
     """Parse as both libcst and Python do, None where one of them cannot."""
     try:
         ast.parse(code)
-        return cst.parse_module(code)
+        module = cst.parse_module(code)
     except (cst.ParserSyntaxError, SyntaxError, ValueError):
         return None
+    return module.visit(_WithoutIgnores()) if "type:" in code else module
+
+
+class _WithoutIgnores(cst.CSTTransformer):
+    """Drops ``# type: ignore``: the package's types are its own, and mypy minds one that is not needed."""
+
+    def leave_TrailingWhitespace(
+        self, original_node: cst.TrailingWhitespace, updated_node: cst.TrailingWhitespace
+    ) -> cst.TrailingWhitespace:
+        comment = updated_node.comment
+        if comment is None or not _IGNORE.search(comment.value):
+            return updated_node
+        left = _IGNORE.sub("", comment.value).strip()
+        if left:
+            return updated_node.with_changes(comment=cst.Comment(left))
+        return updated_node.with_changes(comment=None, whitespace=cst.SimpleWhitespace(""))
 
 
 def _wrong_line(code: str) -> int | None:

@@ -8,6 +8,7 @@ decides which cells are looked at, and where the working folder was.
 
 from __future__ import annotations
 
+import ast
 import posixpath
 import re
 from collections.abc import Collection, Mapping
@@ -20,6 +21,7 @@ from nbship_converter.findings import Finding
 from nbship_converter.ir import CONFIG, Cell, CellFacts, Facts, Notebook, Statement
 from nbship_converter.paths import data_name
 from nbship_converter.places import access_of, dotted, method_of
+from nbship_converter.syntax import tree_of
 from nbship_converter.uses import use_of
 
 __all__ = ["locate"]
@@ -40,7 +42,6 @@ class _World:
     facts: Facts
     imported: Mapping[str, str]
     paths: frozenset[str]
-    handles: frozenset[str]
     folder: str = "."
     covered: set[str] = field(default_factory=set)
 
@@ -53,7 +54,6 @@ def locate(notebook: Notebook, facts: Facts | None) -> tuple[Notebook, list[Find
         facts=facts,
         imported=_imported(notebook),
         paths=frozenset(name for name, kind in facts.types.items() if kind == "pathlib.Path"),
-        handles=_handles(notebook),
     )
     findings: list[Finding] = []
     cells = [_cell(cell, world, findings) for cell in notebook.cells]
@@ -93,14 +93,21 @@ def _lines(node: cst.CSTNode) -> list[cst.CSTNode]:
     return [one for line in getattr(block, "body", ()) for one in _lines(line)]
 
 
-def _handles(notebook: Notebook) -> frozenset[str]:
-    """Names that hold an open file or a stream: they are no paths."""
-    found = set()
-    for statement in notebook.statements:
-        found |= set(re.findall(r"\bas\s+(\w+)\s*:", statement.code))
-        found |= set(
-            re.findall(r"\b(\w+)\s*=\s*(?:\w+\.)*(?:open|StringIO|BytesIO|urlopen)\(", statement.code)
-        )
+def _handles(code: str) -> frozenset[str]:
+    """Names that hold an open file or a stream in a statement: they are no paths."""
+    found = set(re.findall(r"\bas\s+(\w+)\s*[:,]", code))
+    found |= set(re.findall(r"\b(\w+)\s*=\s*(?:\w+\.)*(?:open|StringIO|BytesIO|urlopen)\(", code))
+    return frozenset(found)
+
+
+def _inner_names(code: str) -> frozenset[str]:
+    """Names that a statement binds for itself: of loops, comprehensions and functions."""
+    found: set[str] = set()
+    for node in ast.walk(tree_of(code)):
+        if isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
+            found |= {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
     return frozenset(found)
 
 
@@ -144,7 +151,7 @@ def _located(statement: Statement, fact: CellFacts | None, world: _World) -> Sta
     writes = world.facts.writes if defines or fact is None else fact.writes
     if "(" not in statement.code or not (reads or writes):
         return statement
-    visitor = _Locator(world, frozenset(reads), frozenset(writes))
+    visitor = _Locator(world, frozenset(reads), frozenset(writes), statement.code)
     return _changed(statement, statement.node.visit(visitor))
 
 
@@ -180,8 +187,10 @@ class _Literals(cst.CSTTransformer):
 class _Locator(cst.CSTTransformer):
     """Changes the calls of one statement that go to the disk."""
 
-    def __init__(self, world: _World, reads: frozenset[str], writes: frozenset[str]) -> None:
+    def __init__(self, world: _World, reads: frozenset[str], writes: frozenset[str], code: str) -> None:
         super().__init__()
+        self.handles = _handles(code)
+        self.inner = _inner_names(code)
         self.world = world
         self.reads = reads
         self.writes = writes
@@ -277,8 +286,8 @@ class _Locator(cst.CSTTransformer):
 
     def _may_be_path(self, node: cst.BaseExpression) -> bool:
         if isinstance(node, cst.Name):
-            kind = self.world.facts.types.get(node.value, "str")
-            return node.value not in self.world.handles and kind in ("str", "pathlib.Path", "typing.Any")
+            kind = "" if node.value in self.inner else self.world.facts.types.get(node.value, "")
+            return node.value not in self.handles and kind in ("", "str", "pathlib.Path", "typing.Any")
         if isinstance(node, cst.Call):
             return not _HANDLES.search(dotted(node.func, self.world.imported))
         return not isinstance(node, (cst.Integer, cst.List, cst.Dict, cst.Lambda))
