@@ -5,10 +5,11 @@ from __future__ import annotations
 from nbship_converter.classify import classify, constants_of, imports_of
 from nbship_converter.definitions import helpers_of
 from nbship_converter.findings import Finding
-from nbship_converter.flow import flow_of
-from nbship_converter.ir import CONFIG, Facts, Helper, Notebook, Program, Step
+from nbship_converter.flow import LEFT_OUT_KINDS, flow_of
+from nbship_converter.ir import CONFIG, Facts, Helper, Notebook, Program, Shared, Step
 from nbship_converter.locate import locate
 from nbship_converter.resolve import resolve
+from nbship_converter.share import share
 from nbship_converter.steps import steps_of
 
 __all__ = ["compile_notebook"]
@@ -18,6 +19,7 @@ def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, 
     """Compile the notebook with the facts of a clean run, or from syntax alone where there are none."""
     notebook, facts, resolved = resolve(notebook, facts)
     notebook, located = locate(notebook, facts)
+    notebook, facts, shared = share(notebook, facts)
     notebook = classify(notebook, facts)
     flow, findings = flow_of(notebook, facts)
     constants = constants_of(notebook, facts.types if facts else {})
@@ -31,10 +33,11 @@ def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, 
         helper_modules=_homes(helpers, steps),
         constants=constants,
         imports=imports,
-        results=_made(flow.results, steps),
+        results=_made(flow.results, steps, shared, facts),
         signatures=facts.signatures if facts else {},
         neighbours=facts.neighbours if facts else {},
         unseeded=_unseeded(notebook, steps, facts),
+        shared=shared,
     )
     found = [*found, *_fixed(program)]
     if program.unseeded is not None:
@@ -69,10 +72,18 @@ def _unseeded(notebook: Notebook, steps: tuple[Step, ...], facts: Facts | None) 
     return None
 
 
-def _made(results: dict[str, str], steps: tuple[Step, ...]) -> dict[str, str]:
-    """Keep the results that some step really hands over."""
+def _made(
+    results: dict[str, str], steps: tuple[Step, ...], shared: Shared | None, facts: Facts | None
+) -> dict[str, str]:
+    """Keep the results that some step really hands over, and add those that functions share."""
     outputs = {name for step in steps for name in step.outputs}
-    return {name: kind for name, kind in results.items() if name in outputs}
+    made = {name: kind for name, kind in results.items() if name in outputs}
+    if shared is None or shared.variable not in outputs:
+        return made
+    made.pop(shared.variable, None)
+    kinds = facts.kinds if facts else dict.fromkeys(shared.types, "value")
+    own = {name: kinds[name] for name in shared.types if name in kinds and not name.startswith("_")}
+    return made | {name: kind for name, kind in own.items() if kind not in LEFT_OUT_KINDS}
 
 
 def _homes(helpers: dict[str, Helper], steps: tuple[Step, ...]) -> dict[str, str]:

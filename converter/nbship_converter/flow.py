@@ -20,9 +20,9 @@ from nbship_converter.ir import Cell, Facts, Notebook, Statement
 from nbship_converter.syntax import first_statement
 from nbship_converter.uses import BUILTINS
 
-__all__ = ["Flow", "flow_of"]
+__all__ = ["LEFT_OUT_KINDS", "Flow", "flow_of"]
 
-_LEFT_OUT_KINDS = frozenset({"function", "class", "figure", "iterator", "handle"})
+LEFT_OUT_KINDS = frozenset({"function", "class", "figure", "iterator", "handle"})
 _GIVEN = frozenset({"__name__", "__file__", "__doc__", "get_ipython", "display"})
 
 
@@ -278,7 +278,7 @@ class _Slice:
                 set(touching[touching.index(binding[-1]) :]) <= kept and binding[-1] in kept
             )
             kind = self.facts.kinds.get(name) if self.facts else self._guessed(name, deleted)
-            if whole and kind and kind not in _LEFT_OUT_KINDS and not name.startswith("_"):
+            if whole and kind and kind not in LEFT_OUT_KINDS and not name.startswith("_"):
                 found[name] = kind
         return found
 

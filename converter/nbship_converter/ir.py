@@ -145,6 +145,15 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """The object that holds the names which functions share: its variable, its class, its fields' types."""
+
+    variable: str
+    kind: str
+    types: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Constant:
     """A plain literal that becomes a field of Config."""
 
@@ -205,3 +214,4 @@ class Program:
     signatures: dict[str, Signature]
     neighbours: dict[str, str] = field(default_factory=dict)
     unseeded: int | None = None
+    shared: Shared | None = None

@@ -142,8 +142,19 @@ class Module:
                 assert isinstance(inner, cst.FunctionDef)
                 members.append(self.annotator.annotate(inner, signature, method=not static))
             else:
-                members.append(member)
+                members.append(self._field(node.name.value, member))
         return node.with_changes(body=node.body.with_changes(body=members))
+
+    def _field(self, owner: str, member: Any) -> Any:
+        """Shorten the type of a field of the object that functions share; the user's own stays."""
+        shared = self.program.shared
+        field = member.body[0] if isinstance(member, cst.SimpleStatementLine) else None
+        if shared is None or owner != shared.kind or not isinstance(field, cst.AnnAssign):
+            return member
+        kind = cst.parse_expression(
+            self.annotator.short(shared.types[cst.ensure_type(field.target, cst.Name).value])
+        )
+        return member.with_changes(body=[field.with_changes(annotation=cst.Annotation(kind))])
 
     def _type_of(self, name: str) -> str:
         if name == CONFIG:

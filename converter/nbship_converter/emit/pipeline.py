@@ -42,17 +42,24 @@ class Pipeline:
 
     def _types(self) -> dict[str, str]:
         last = {key: kind for step in self.program.steps for key, kind in step.types.items()}
-        return {name: last.get(f"out:{name}", "typing.Any") for name in self.program.results}
+        shared = self.program.shared.types if self.program.shared else {}
+        return {
+            name: shared.get(name) or last.get(f"out:{name}", "typing.Any") for name in self.program.results
+        }
 
     def _run(self) -> str:
         lines = [self._declare(name) for name in self._loose()]
         lines += [self._call(step) for step in self.program.steps]
-        given = ", ".join(f"{name}={name}" for name in self.program.results)
+        given = ", ".join(f"{name}={self._value(name)}" for name in self.program.results)
         lines.append(f"return Results({given})")
         doc = '"""Run the whole pipeline and give what the notebook\'s variables hold at its end."""'
         if any(awaits(step) for step in self.program.steps):
             return self._run_in_loop(doc, lines)
         return _function("def run(config: Config = Config()) -> Results:", [doc, *lines])
+
+    def _value(self, name: str) -> str:
+        shared = self.program.shared
+        return f"{shared.variable}.{name}" if shared and name in shared.types else name
 
     def _run_in_loop(self, doc: str, lines: list[str]) -> str:
         """Steps that await share one event loop, as the notebook's cells do."""
