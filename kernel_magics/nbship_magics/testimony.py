@@ -115,6 +115,12 @@ def aliases(values: dict[str, Any]) -> list[list[str]]:
     return [sorted(names) for names in groups.values() if len(names) > 1]
 
 
+def _class_name(value: Any) -> str:
+    """Name a value's class; the lines of a shell command are a list anywhere but at a prompt."""
+    name = type(value).__name__
+    return "list" if name == "SList" else name
+
+
 def open_figures() -> int:
     """Count the figures that pyplot holds."""
     pyplot = sys.modules.get("matplotlib.pyplot")
@@ -138,7 +144,7 @@ def random_marks() -> dict[str, str]:
 
 def summary(value: Any) -> dict[str, Any]:
     """What a test may say about a value: its class, shape and columns, and a plain number itself."""
-    found: dict[str, Any] = {"class": type(value).__name__}
+    found: dict[str, Any] = {"class": _class_name(value)}
     try:
         if isinstance(value, (bool, int, float)):
             found["number"] = value if isinstance(value, (bool, int)) else float(repr(float(value)))
