@@ -21,7 +21,7 @@ from nbship_converter.ir import Constant, Facts, Mark, Notebook, Statement
 from nbship_converter.syntax import first_statement
 from nbship_converter.uses import BUILTINS
 
-__all__ = ["JUDGES", "classify", "constants_of", "has_no_effect", "imports_of"]
+__all__ = ["JUDGES", "TO_DO", "classify", "constants_of", "has_no_effect", "imports_of"]
 
 #: Methods whose only effect is their value; a bare expression of these shows something and does nothing.
 _PURE = frozenset(
@@ -35,6 +35,8 @@ _PURE = frozenset(
 )
 #: Calls that judge a model: what they say is the point of the notebook, bound to a name or only shown.
 JUDGES = re.compile(r"(_score|_error|_loss|_report|confusion_matrix|_auc)$|^auc$|\.score$")
+#: A note to oneself says nothing about what stands below it.
+TO_DO = re.compile(r"(TODO|FIXME|XXX)\b")
 _PLOT_ROOTS = frozenset({"plt", "sns", "pyplot", "seaborn", "px", "go", "graphviz", "pylab"})
 _PLOT_METHODS = frozenset(
     """plot hist boxplot scatter bar barh pie imshow heatmap pairplot countplot distplot lmplot kdeplot show
@@ -302,12 +304,9 @@ def _value_node(node: cst.CSTNode) -> cst.BaseExpression:
 def _comment(node: cst.CSTNode) -> str:
     assert isinstance(node, cst.SimpleStatementLine)
     behind = node.trailing_whitespace.comment
-    if behind is not None:
-        return behind.value.lstrip("# ").strip()
-    above = [
-        line.comment.value.lstrip("# ").strip() for line in node.leading_lines if line.comment is not None
-    ]
-    return " ".join(above)
+    lines = [behind] if behind is not None else [line.comment for line in node.leading_lines]
+    words = [line.value.lstrip("# ").strip() for line in lines if line is not None]
+    return " ".join(word for word in words if not TO_DO.match(word))
 
 
 def _literal_type(code: str) -> str:

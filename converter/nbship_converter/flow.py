@@ -124,19 +124,23 @@ class _Slice:
         self.defined = {n for cell in self.cells for s in _code(cell) if _defines(s) for n in s.use.binds}
 
     def _reads(self, cell: Cell) -> frozenset[str]:
+        """Variables that must hold a value before the cell, for itself or for a function that it uses."""
         names: set[str] = set()
+        bound: set[str] = set()
         for statement in cell.statements:
             if statement.mark in ("code", "plot") or _judges(statement):
-                names |= statement.use.needs
-        pending = [name for name in names if name in self.deferred]
-        seen: set[str] = set()
-        while pending:
-            name = pending.pop()
-            if name not in seen:
-                seen.add(name)
-                names |= self.deferred[name]
-                pending += [other for other in self.deferred[name] if other in self.deferred]
+                names |= self._needed(statement) - bound
+                bound |= _surely_bound(statement)
         return frozenset(names & self.variables)
+
+    def _needed(self, statement: Statement) -> set[str]:
+        names = set(statement.use.needs)
+        pending = [name for name in names if name in self.deferred]
+        while pending:
+            new = self.deferred[pending.pop()] - names
+            names |= new
+            pending += [name for name in new if name in self.deferred]
+        return names
 
     def _changes(self, cell: Cell) -> set[str]:
         guessed = {name for s in _code(cell) for name in s.use.mutates} & self.variables
@@ -146,13 +150,7 @@ class _Slice:
 
     def _kills(self, cell: Cell) -> set[str]:
         """Names that the cell surely binds anew without looking at what they held."""
-        killed: set[str] = set()
-        for statement in _code(cell):
-            tree = first_statement(statement.code)
-            if isinstance(
-                tree, (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef, ast.For, ast.With)
-            ):
-                killed |= set(statement.use.binds) - statement.use.needs
+        killed = {name for statement in _code(cell) for name in _surely_bound(statement)}
         return killed - self.reads[cell.index]
 
     def kept(self) -> set[int]:
@@ -294,6 +292,14 @@ def _places(names: Mapping[int, set[str]]) -> dict[str, list[int]]:
 
 def _sets(cell: Cell) -> bool:
     return any(is_setting(s) for s in cell.statements)
+
+
+def _surely_bound(statement: Statement) -> set[str]:
+    """Names that the statement binds whatever happens, and not from what they held."""
+    tree = first_statement(statement.code)
+    if isinstance(tree, (ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef, ast.For, ast.With)):
+        return set(statement.use.binds) - statement.use.needs
+    return set()
 
 
 def _defines(statement: Statement) -> bool:

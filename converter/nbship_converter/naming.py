@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from nbship_converter.classify import TO_DO
 from nbship_converter.ir import Cell, Statement
 from nbship_converter.uses import BUILTINS
 
@@ -168,7 +169,7 @@ def _comment(cells: Iterable[Cell]) -> str:
     if len(lines) > 1 and lines[1].startswith("#"):
         return ""  # the first line of several says half a thought
     looks_like_code = re.search(r"[=()\[\]{}<>;|\\]|https?:|\w\.\w", text)
-    return "" if looks_like_code or not 1 < len(text.split()) <= _MOST_WORDS else text
+    return "" if looks_like_code or TO_DO.match(text) or not 1 < len(text.split()) <= _MOST_WORDS else text
 
 
 def _deed(cells: Iterable[Cell], models: Mapping[str, str]) -> tuple[str, str]:

@@ -140,7 +140,7 @@ class _Prose:
         for line in markdown.splitlines():
             found = _HEADING.match(line)
             if found:
-                self.heading = _plain(found[2])
+                self.heading = _plain(found[2]).replace("`", "")
                 self.title = self.title or self.heading
             else:
                 plain.append(line)
@@ -161,4 +161,24 @@ def _plain(markdown: str) -> str:
     """Strip Markdown, HTML and LaTeX down to words."""
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)|<[^>]+>|\$+[^$]*\$+", "", markdown)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    return re.sub(r"[*_`]{1,3}([^*_`]+)[*_`]{1,3}", r"\1", re.sub(r"[ \t]*\n[ \t]*", " ", text)).strip()
+    text = re.sub(
+        r"\*{1,3}([^*\s](?:[^*]*[^*\s])?)\*{1,3}|(?<!\w)_{1,3}([^_\s](?:[^_]*[^_\s])?)_{1,3}(?!\w)",
+        r"\1\2",
+        text,
+    )
+    return _unwrapped(text)
+
+
+def _unwrapped(text: str) -> str:
+    """Give each paragraph and each item of a list one line."""
+    lines: list[str] = []
+    fresh = True
+    for line in text.splitlines():
+        plain = line.strip()
+        item = re.match(r"([-*+\u2022]|\d+[.)])\s", plain) is not None
+        if plain and (fresh or item):
+            lines.append(plain)
+        elif plain:
+            lines[-1] += f" {plain}"
+        fresh = not plain or plain.startswith("|")
+    return "\n".join(lines)

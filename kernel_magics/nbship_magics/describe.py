@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import re
 import sys
 import types
 from collections.abc import Iterable, Iterator
@@ -176,7 +177,7 @@ def _of_instance(value: Any) -> str:
     kind = type(value)
     if callable(value) and kind.__module__ in ("numpy", "functools"):
         return CALLABLE
-    path = public_path(kind)
-    return (
-        ANY if kind.__module__ == "builtins" and not hasattr(sys.modules["builtins"], kind.__name__) else path
-    )
+    if kind.__module__ == "builtins" and not hasattr(sys.modules["builtins"], kind.__name__):
+        return ANY
+    paths = [public_path(base) for base in kind.__mro__[:-1]]
+    return next((path for path in paths if not re.search(r"(^|\.)_(?!_main__)", path)), paths[0])

@@ -50,7 +50,7 @@ def kind(value: Any) -> str:  # noqa: PLR0911  # one line for each kind of value
         return "figure"
     if _holds_figures(value):
         return "figure"
-    if isinstance(value, Iterator) or hasattr(value, "readline"):
+    if isinstance(value, Iterator) or hasattr(value, "readline") or _is_resource(value):
         return "iterator"
     if module.split(".")[0] in _HANDLES:
         return "handle"
@@ -78,6 +78,12 @@ def _is_fitted_elsewhere(value: Any) -> bool:
     return root in ("xgboost", "lightgbm", "catboost", "statsmodels", "keras", "torch") and (
         hasattr(value, "predict") or hasattr(value, "params") or hasattr(value, "state_dict")
     )
+
+
+def _is_resource(value: Any) -> bool:
+    """Whether a value stands for something outside that is opened and closed: a writer, a connection, a session."""
+    kind = type(value)
+    return hasattr(kind, "__exit__") and hasattr(kind, "close") and not hasattr(kind, "__len__")
 
 
 def _is_own_model(value: Any) -> bool:

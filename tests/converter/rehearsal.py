@@ -11,7 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,16 +30,17 @@ from nbship_converter.testimony import Run, testimony
 from nbship_converter.verify import Verification, judge, read_probe
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["IPython.core.interactiveshell", "numpy", "pandas", "nbship_magics.witness", "nbship_magics.probe"])  # fmt: skip
+_FORKS.set_forkserver_preload(["IPython.core.interactiveshell", "numpy", "pandas", "matplotlib.pyplot", "sklearn.linear_model", "nbship_magics.witness", "nbship_magics.probe"])  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rehearsal:
-    """What came of a notebook that was run, compiled, and run as a package."""
+    """What came of a notebook that was run, compiled, and run as a package; ``again`` are the files made anew."""
 
     program: Program
     findings: list[Finding]
     files: dict[str, str]
+    again: dict[str, str]
     verification: Verification
 
 
@@ -63,7 +64,8 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
         data=data,
         environment=lifted.values,
     )
-    files = {path: text.decode() for path, text in sources(plan).items()}
+    files = _texts(plan)
+    again = _texts(replace(plan, program=compile_notebook(notebook, run.facts)[0]))
     wanted = dict.fromkeys([*program.results, *(n for n, kind in run.facts.kinds.items() if kind == "model")])
     with TemporaryDirectory() as scratch:
         for path, text in files.items():
@@ -82,8 +84,16 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
         )
         verification = judge(wanted, run.values, read_probe(out), run.facts.aliases)
     return Rehearsal(
-        program=program, findings=[*findings, *lifted.findings, *more], files=files, verification=verification
+        program=program,
+        findings=[*findings, *lifted.findings, *more],
+        files=files,
+        again=again,
+        verification=verification,
     )
+
+
+def _texts(plan: Project) -> dict[str, str]:
+    return {path: text.decode() for path, text in sources(plan).items()}
 
 
 def run_notebook(notebook: Notebook, folder: Path) -> Run:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import Any
 import pytest
 from notebooks import notebook
 from rehearsal import rehearse
+from ruff import find_ruff_bin
 
 from nbship.errors import NbshipError
 from nbship_converter.compile import compile_notebook
@@ -88,22 +88,29 @@ def _compiled(case: Case, folder: Path) -> tuple[dict[str, str], list[str]]:
         parsed, findings = read(_content(case), "demo")
         program, more = compile_notebook(parsed, None)
         modules = emit(program, "demo")
-        codes = [finding.code for finding in [*findings, *more]]
-    else:
-        done = rehearse(_content(case), folder)
-        assert done.verification.names == dict.fromkeys(case.equal, "equal"), done.verification
-        modules = {
-            path.removeprefix("src/demo/"): text
-            for path, text in done.files.items()
-            if path.startswith("src/demo/")
-        }
-        codes = [finding.code for finding in done.findings]
-    return {name: _formatted(text) for name, text in modules.items() if name.endswith(".py")}, codes
+        assert modules == emit(compile_notebook(parsed, None)[0], "demo"), (
+            "compiled anew it comes out otherwise"
+        )
+        return modules, [finding.code for finding in [*findings, *more]]
+    done = rehearse(_content(case), folder)
+    assert done.verification.names == dict.fromkeys(case.equal, "equal"), done.verification
+    assert done.files == done.again, "compiled anew it comes out otherwise"
+    texts = {
+        path.removeprefix("src/demo/"): text
+        for path, text in done.files.items()
+        if path.startswith("src/demo/")
+    }
+    return texts, [finding.code for finding in done.findings]
 
 
-def _formatted(code: str) -> str:
-    ruff = [sys.executable, "-m", "ruff", "format", "--line-length", "110", "-"]
-    return subprocess.run(ruff, input=code, capture_output=True, text=True, check=True).stdout
+def _formatted(modules: dict[str, str], folder: Path) -> dict[str, str]:
+    folder.mkdir()
+    for name, text in modules.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    ruff = [find_ruff_bin(), "format", "--isolated", "--quiet", "--line-length", "110", str(folder)]
+    subprocess.run(ruff, check=True)
+    return {name: (folder / name).read_text(encoding="utf-8") for name in modules}
 
 
 @pytest.mark.parametrize("case", list(_cases()), ids=lambda case: case.name)
@@ -116,17 +123,19 @@ def test_a_case_becomes_what_it_says(case: Case, tmp_path: Path) -> None:
             _compiled(case, tmp_path)
         assert case.refused in str(refusal.value)
         return
-    modules, codes = _compiled(case, tmp_path)
+    texts, codes = _compiled(case, tmp_path)
+    wanted_modules = {name: text for name, text in texts.items() if name in {*case.modules, *case.absent}}
+    modules = _formatted(wanted_modules, tmp_path / "formatted")
     for name, wanted in case.modules.items():
-        assert name in modules, sorted(modules)
+        assert name in modules, sorted(texts)
         _assert_in_order(wanted, modules[name])
     for name, unwanted in case.absent.items():
         for line in filter(None, unwanted.splitlines()):
             assert line.strip() not in modules.get(name, ""), modules[name]
     assert sorted(codes) == sorted(case.findings)
-    for text in modules.values():
-        ast.parse(text)
-    assert (modules, codes) == _compiled(case, tmp_path)
+    for name, text in texts.items():
+        if name.endswith(".py"):
+            ast.parse(text)
 
 
 def _assert_in_order(wanted: str, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -18,6 +19,8 @@ __all__ = ["Module"]
 
 #: More results than this come back as a NamedTuple, so that a caller can name the one it wants.
 MOST_IN_TUPLE = 4
+#: Lines of the notebook's words that a docstring takes over.
+MOST_LINES = 14
 _TITLES = {
     "data": "Getting the data.",
     "features": "Making the features.",
@@ -289,8 +292,19 @@ def _docstring(step: Step) -> str:
         words += " "
     if not words:
         return f'"""{title}"""'
-    wrapped = textwrap.fill(words, width=100, max_lines=12, placeholder=" ...")
-    return f'"""{title}\n\n{wrapped}\n"""'
+    return f'"""{title}\n\n{_wrapped(words)}\n"""'
+
+
+def _wrapped(words: str) -> str:
+    """Wrap paragraphs and lists; what is longer than a docstring should be ends with an ellipsis."""
+    lines: list[str] = []
+    for paragraph in words.splitlines():
+        item = re.match(r"([-*+\u2022]|\d+[.)])\s+", paragraph)
+        if lines and not item:
+            lines.append("")
+        indent = " " * len(item[0]) if item else ""
+        lines += textwrap.wrap(paragraph, width=100, subsequent_indent=indent) or [""]
+    return "\n".join(lines if len(lines) <= MOST_LINES else [*lines[: MOST_LINES - 1], "..."])
 
 
 def _sentence(text: str) -> str:
