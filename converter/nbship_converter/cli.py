@@ -27,7 +27,7 @@ from nbship_converter.show import PASSES, Pass, as_text, shown
     "--show",
     type=click.Choice(PASSES),
     help="Write nothing; print what one pass of the compiler found: names by statement, which cells are kept and"
-    " why, the steps, or the modules. From the text alone unless --run is given.",
+    " why, the steps, or the modules. With the facts of a remembered run where there is one, of a new one with --run, else from the text alone.",
 )
 @click.option("--package", help="Name of the package; default: the notebook's.")
 @click.option(
@@ -42,6 +42,9 @@ from nbship_converter.show import PASSES, Pass, as_text, shown
     help="Run the notebook first (default, but for --show), or compile from its text alone: less is known, nothing"
     " is proved.",
 )
+@click.option(
+    "--fresh", is_flag=True, help="Run the notebook even if nothing has changed since its last run."
+)
 @click.option("--no-verify", is_flag=True, help="Do not compare the package with the notebook.")
 @click.option("--no-data", is_flag=True, help="Copy no data into the repository.")
 @click.option("--timeout", default=CELL_TIMEOUT_S, show_default=True, help="Seconds that one cell may take.")
@@ -54,6 +57,7 @@ def export_command(
     package: str | None,
     python: str,
     run: bool | None,
+    fresh: bool,
     no_verify: bool,
     no_data: bool,
     timeout: int,
@@ -67,7 +71,8 @@ def export_command(
     options = Options(
         package=package,
         python=python,
-        run=show is None if run is None else run,
+        run=True if show is None and run is None else run,
+        fresh=fresh,
         verify=run is not False and not no_verify,
         data=not no_data,
         yes=yes,

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from nbship_converter.project import Project, documents, sources
 from nbship_converter.proof import prove
 from nbship_converter.read import load, read
 from nbship_converter.run import CELL_TIMEOUT_S, clean_run
+from nbship_converter.runs import recall, remember
 from nbship_converter.secrets import lift_secrets
 from nbship_converter.settle import settle
 from nbship_converter.testimony import Run
-from nbship_converter.verify import Verification, fingerprint_of
+from nbship_converter.verify import Verification
 from nbship_converter.write import check_destination, fill, place, stage
 
 __all__ = ["Exported", "Options", "compiled", "data_files", "export", "package_name"]
@@ -40,7 +42,8 @@ class Options:
 
     package: str | None = None
     python: str = sys.executable
-    run: bool = True
+    run: bool | None = True  # None: only as far as it is remembered
+    fresh: bool = False
     verify: bool = True
     data: bool = True
     yes: bool = False
@@ -90,7 +93,8 @@ class Exported:
 def compiled(notebook: Path, options: Options) -> tuple[Program, Facts | None]:
     """Compile a notebook as ``export`` would, and write nothing; raises what ``export`` raises."""
     parsed = lift_secrets(read(load(notebook), notebook.stem, notebook.parent)[0]).notebook
-    facts = _run(notebook, parsed, options).facts if options.run else None
+    run = _recalled(notebook, parsed, options) if options.run is None else None
+    facts = run.facts if run else _run(notebook, parsed, options).facts if options.run else None
     return compile_notebook(parsed, facts)[0], facts
 
 
@@ -106,7 +110,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
     lifted = lift_secrets(parsed)
     parsed = lifted.notebook
     findings += lifted.findings
-    run = _run(notebook, parsed, options) if options.run else None
+    run = (_recalled(notebook, parsed, options) or _run(notebook, parsed, options)) if options.run else None
     program, found = compile_notebook(parsed, run.facts if run else None)
     plan = Project(
         program=program,
@@ -116,7 +120,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         content=content,
         environment=lifted.values,
         data=data_files(notebook.parent, run.facts) if run else {},
-        expected={name: fingerprint_of(run.values[name]) for name in program.results if name in run.values}
+        expected={name: run.fingerprints[name] for name in program.results if name in run.fingerprints}
         if run
         else {},
     )
@@ -128,7 +132,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         if run is not None and options.verify:
             options.say("running the package and comparing")
             verification, found = prove(
-                plan, run, repository / "src", again=lambda: _run(notebook, parsed, options, seed=SEED + 1)
+                plan, run, repository / "src", again=lambda seed: _run(notebook, parsed, options, seed=seed)
             )
         else:
             found = [Finding(code="NB404", message="the package was not compared with the notebook")]
@@ -182,9 +186,23 @@ def _run(path: Path, parsed: Notebook, options: Options, *, seed: int = SEED) ->
         if done and done % 10 == 0:
             options.say(f"  {done} of {total} cells")
 
-    return clean_run(
+    run = clean_run(
         parsed, path.parent, python=options.python, timeout_s=options.timeout_s, seed=seed, progress=progress
     )
+    remember(run, parsed, path.parent, options.python, seed, now=datetime.now(UTC))
+    return run
+
+
+def _recalled(path: Path, parsed: Notebook, options: Options) -> Run | None:
+    """Give the remembered run, and say that it is one."""
+    found = None if options.fresh else recall(parsed, path.parent, options.python, SEED)
+    if found is None:
+        return None
+    when = found.when.astimezone()
+    options.say(
+        f"the run of {when:%d %B, %H:%M} is used: nothing it depends on has changed (--fresh runs it anew)"
+    )
+    return found.run
 
 
 def data_files(folder: Path, facts: Facts) -> dict[str, Path]:

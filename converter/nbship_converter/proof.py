@@ -7,21 +7,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from nbship.canonical import SEED
 from nbship.errors import RunError
 from nbship_converter.findings import Finding
 from nbship_converter.project import Project
 from nbship_converter.testimony import Run
-from nbship_converter.verify import Verification, fingerprint_of, judge, run_package
+from nbship_converter.verify import Verification, fingerprint_of, judge, match, run_package
 
 __all__ = ["link_data", "prove"]
 
 
 def prove(
-    plan: Project, run: Run, source: Path, *, again: Callable[[], Run]
+    plan: Project, run: Run, source: Path, *, again: Callable[[int], Run]
 ) -> tuple[Verification, list[Finding]]:
     """Run the package below ``source`` and compare each result with what ``run`` had at its end.
 
     Where a name differs the notebook is run once more, by ``again``: what it does not repeat itself is volatile.
+    A remembered run has only fingerprints: where one does not match, the notebook is run for its values first.
     """
     required = [
         name for name, kind in run.facts.kinds.items() if kind == "model" and not name.startswith("_")
@@ -36,9 +38,14 @@ def prove(
     except RunError as error:
         failed = Finding(code="NB406", message=f"{error.what} ({error.where})")
         return Verification(names=dict.fromkeys(wanted, "missing")), [failed]
+    if not run.values:
+        verification = match(wanted, run.fingerprints, found, run.facts.aliases)
+        if verification.status == "equal":
+            return verification, []
+        run = again(SEED)
     verification = judge(wanted, run.values, found, run.facts.aliases)
     if "different" in verification.names.values():
-        verification = _without_volatile(verification, run, again())
+        verification = _without_volatile(verification, run, again(SEED + 1))
     return verification, _told(verification)
 
 

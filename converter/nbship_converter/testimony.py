@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,29 +12,58 @@ from typing import Any
 from nbship.canonical import Token
 from nbship_converter.ir import CellFacts, Facts, Signature
 from nbship_converter.mirror import Mirror
+from nbship_converter.verify import fingerprint_of
 
-__all__ = ["Run", "testimony"]
+__all__ = ["Run", "facts_of", "testimony"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The facts of a run, and the tokens of every value at its end."""
+    """The facts of a run, and the tokens of every value at its end, with their fingerprints.
+
+    ``told`` is what the witness wrote, paths being relative to the notebook's folder or absolute outside of it.
+    A remembered run has no values any more.
+    """
 
     facts: Facts
     values: dict[str, list[Token]]
+    told: Mapping[str, Any]
+    fingerprints: Mapping[str, str]
 
 
 def testimony(witness: Path, executed: Sequence[int], mirror: Mirror) -> Run:
     """Read what the witness wrote; ``executed`` are the indices of the cells that ran, in order."""
-    return Run(facts=_facts(witness, executed, mirror), values=dict(_values(witness)))
-
-
-def _facts(witness: Path, executed: Sequence[int], mirror: Mirror) -> Facts:
     lines = (witness / "cells.jsonl").read_text(encoding="utf-8").splitlines()
-    cells = {
-        index: _cell_facts(json.loads(line), mirror) for index, line in zip(executed, lines, strict=False)
+    told = {
+        "cells": {
+            str(index): _at_home(json.loads(line), mirror)
+            for index, line in zip(executed, lines, strict=False)
+        },
+        "end": json.loads((witness / "end.json").read_text(encoding="utf-8")),
     }
-    end = json.loads((witness / "end.json").read_text(encoding="utf-8"))
+    values = dict(_values(witness))
+    fingerprints = {name: fingerprint_of(stream) for name, stream in values.items()}
+    return Run(facts=facts_of(told), values=values, told=told, fingerprints=fingerprints)
+
+
+def _at_home(raw: dict[str, Any], mirror: Mirror) -> dict[str, Any]:
+    """Give what was told of a cell with the mirror's paths turned into the user's."""
+    paths = {path: mirror.relative(path) for path in (*raw["reads"], *raw["writes"])}
+    local = {
+        key: [found for path in raw[key] if (found := paths[path]) not in (None, ".")]
+        for key in ("reads", "writes")
+    }
+    every = {
+        new: [paths[path] or path for path in raw[key]]
+        for key, new in (("reads", "read"), ("writes", "written"))
+    }
+    return {**raw, **local, **every, "folder": mirror.relative(raw["folder"]) or "."}
+
+
+def facts_of(told: Mapping[str, Any]) -> Facts:
+    """Give the facts out of what a witness told."""
+    cells = {int(index): _cell_facts(raw) for index, raw in told["cells"].items()}
+    end = told["end"]
     written: set[str] = set()
     reads: dict[str, None] = {}
     for cell in cells.values():
@@ -58,22 +87,18 @@ def _facts(witness: Path, executed: Sequence[int], mirror: Mirror) -> Facts:
     )
 
 
-def _cell_facts(raw: dict[str, Any], mirror: Mirror) -> CellFacts:
-    def local(paths: list[str]) -> tuple[str, ...]:
-        found = (mirror.relative(path) for path in paths)
-        return tuple(path for path in found if path is not None and path != ".")
-
+def _cell_facts(raw: Mapping[str, Any]) -> CellFacts:
     return CellFacts(
         bound=frozenset(raw["bound"]),
         changed=frozenset(raw["changed"]),
         types=raw["types"],
         random=frozenset(raw["random"]),
-        reads=local(raw["reads"]),
-        writes=local(raw["writes"]),
+        reads=tuple(raw["reads"]),
+        writes=tuple(raw["writes"]),
         figures=raw["figures"],
         failed_line=raw["failed_line"],
         shown=raw["shown"],
-        folder=mirror.relative(raw["folder"]) or ".",
+        folder=raw["folder"],
     )
 
 

@@ -15,7 +15,9 @@ __all__ = ["Files"]
 #: Files that are compared around a shell command.
 MOST_FILES = 10_000
 _SPAWNS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn"})
-_EVENTS = frozenset({"open", "sqlite3.connect", "os.listdir", "os.scandir", "os.mkdir"}) | _SPAWNS
+#: After these, what a cell does is not told by the files it reads.
+_BEYOND = frozenset({"sqlite3.connect", "socket.connect", "socket.getaddrinfo"}) | _SPAWNS
+_EVENTS = frozenset({"open", "os.listdir", "os.scandir", "os.mkdir"}) | _BEYOND
 
 
 class Files:
@@ -26,10 +28,12 @@ class Files:
         self.reads: list[str] = []
         self.writes: list[str] = []
         self.before: dict[str, tuple[int, int]] | None = None
+        self.beyond: set[str] = set()
 
     def start(self) -> None:
         """Begin a cell."""
         self.reads, self.writes, self.before, self.watching = [], [], None, True
+        self.beyond = set()
 
     def stop(self) -> None:
         """End a cell: what other processes wrote in it is known only now."""
@@ -52,6 +56,7 @@ class Files:
         def noted(command: str, *args: Any, **options: Any) -> Any:
             expanded = shell.var_expand(command, depth=1)  # here, where the caller's own names are in reach
             self._spawns()
+            self.beyond.add("shell")
             self.reads += _named_in(expanded, self.before or {})
             return run(expanded, *args, **options)
 
@@ -67,12 +72,16 @@ class Files:
             return
 
     def _note(self, event: str, args: tuple[Any, ...]) -> None:
+        if event in _BEYOND:
+            self.beyond.add(event)
         if event in _SPAWNS:
             self._spawns()
+        if event in _BEYOND and event != "sqlite3.connect":
             return
-        if not isinstance(args[0], (str, bytes, os.PathLike)):
+        named = os.curdir if args[0] is None else args[0]  # `os.listdir()` lists where it is
+        if not isinstance(named, (str, bytes, os.PathLike)):
             return
-        path = os.path.abspath(os.fsdecode(args[0]))  # noqa: PTH100  # resolve() would open what it follows
+        path = os.path.abspath(os.fsdecode(named))  # noqa: PTH100  # resolve() would open what it follows
         mode = str(args[1] or "") if event == "open" else ""
         flags = args[2] if event == "open" and isinstance(args[2], int) else 0
         writing = any(letter in mode for letter in "wax+") or (

@@ -103,6 +103,7 @@ class Witness:
                 ),
                 "reads": self.files.reads,
                 "writes": self.files.writes,
+                "beyond": sorted(self.files.beyond),
                 "figures": testimony.open_figures(),
             }
         )

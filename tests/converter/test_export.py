@@ -103,6 +103,21 @@ def test_exporting_twice_gives_the_same_bytes(exported: Exported, tmp_path: Path
         assert (exported.path / name).read_bytes() == path.read_bytes(), name
 
 
+def test_what_has_not_changed_is_not_run_again_and_gives_the_same_bytes(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "n.ipynb", "x = max(1, 2)\n---\nrate = x / 3\nnames = ['a', 'b']")
+    said: list[str] = []
+    first = export(path, tmp_path / "first", Options(say=said.append))
+    again = export(path, tmp_path / "again", Options(say=said.append))
+    assert [line.split()[0] for line in said] == ["running", "running", "the", "running"]
+    assert again.verification == first.verification
+    for name in first.files:
+        assert (again.path / name).read_bytes() == (first.path / name).read_bytes(), name
+    assert (
+        export(path, tmp_path / "fresh", Options(fresh=True, say=said.append)).verification.status == "equal"
+    )
+    assert said[4].startswith("running n.ipynb")
+
+
 def test_what_the_notebook_itself_does_not_repeat_is_volatile(tmp_path: Path) -> None:
     text = "import random\nimport time\nnoise = random.SystemRandom().random()\n---\nkept = [1, 2]\ntotal = sum(kept)"
     done = export(write_notebook(tmp_path / "n.ipynb", text), tmp_path / "out", Options())
