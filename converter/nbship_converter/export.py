@@ -34,6 +34,11 @@ __all__ = ["Exported", "Options", "compiled", "data_files", "export", "package_n
 
 #: Bytes of data that are copied into the repository; larger files stay where they are.
 MOST_DATA = 10 * 1024**2
+#: What only a run tells.
+_UNKNOWN = (
+    "; not run, so it is not known what types names have, what calls change in place, which files are read and"
+    " written, and which modules beside the notebook are needed"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +140,10 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
                 plan, run, repository / "src", again=lambda seed: _run(notebook, parsed, options, seed=seed)
             )
         else:
-            found = [Finding(code="NB404", message="the package was not compared with the notebook")]
+            unknown = "" if run else _UNKNOWN
+            found = [
+                Finding(code="NB404", message=f"the package was not compared with the notebook{unknown}")
+            ]
         fill(repository, documents(plan, verification))
         if options.data:
             fill(repository / "data", _small(plan.data))
