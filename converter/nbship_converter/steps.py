@@ -6,6 +6,7 @@ depends on it. A step's name is its tag's, or comes from the heading above it, o
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -15,7 +16,9 @@ from nbship_converter.findings import Finding
 from nbship_converter.flow import Flow
 from nbship_converter.ir import Cell, Facts, Helper, Statement, Step
 from nbship_converter.naming import Names, safe, slug
+from nbship_converter.syntax import first_statement
 from nbship_converter.trim import trimmed
+from nbship_converter.uses import use_of
 
 __all__ = ["MODULES", "propose", "steps_of"]
 
@@ -49,6 +52,8 @@ def steps_of(
 ) -> tuple[tuple[Step, ...], list[Finding]]:
     """Group the kept cells into steps and tell what each takes and gives; no step takes a name of ``taken``."""
     groups, findings = _grouped(flow, facts)
+    meant = {*helpers, *taken}
+    groups = [replace(g, name=f"{g.name}_step") if g.name in meant else g for g in groups]
     others = {*helpers, *flow.variables, *taken, *MODULES, SETTINGS, "run", "main"}
     names = Names(taken=others - {group.name for group in groups}, titles=set())
     steps = [_step(group) for group in _named(groups, names, facts)]
@@ -238,17 +243,27 @@ def _with_flow(
         if not kept and whole.reason != "tagged":
             continue
         step = replace(whole, statements=kept)
-        inputs = [name for name in _live_in(step, helpers) if name in before]
+        inputs = [name for name in _live_in(step, helpers, live) if name in before]
         outputs = _outputs(step, inputs, live, facts)
         bound = {name for s in step.statements for name in s.use.binds}
         live = (live - bound) | set(inputs)
         types = _types_at(step.cells[-1], facts) if facts else {}
         filled.append(replace(step, inputs=tuple(inputs), outputs=tuple(outputs), types=types))
-    return tuple(_with_input_types(list(reversed(filled)), facts))
+    return tuple(_with_input_types(_given(reversed(filled)), facts))
 
 
-def _live_in(step: Step, helpers: dict[str, Helper]) -> list[str]:
-    """Names the step reads before it binds them, in the order of their first use."""
+def _given(steps: Iterable[Step]) -> list[Step]:
+    """Take out the inputs that no step before gives: in the clean run nothing had bound them."""
+    there: set[str] = set()
+    given = []
+    for step in steps:
+        given.append(replace(step, inputs=tuple(name for name in step.inputs if name in there)))
+        there |= set(step.outputs)
+    return given
+
+
+def _live_in(step: Step, helpers: dict[str, Helper], live: set[str]) -> list[str]:
+    """Names the step reads before it binds them, or may leave as they are, in the order of their first use."""
     sure: set[str] = set()
     wanted: dict[str, None] = {}
     for statement in step.statements:
@@ -256,9 +271,22 @@ def _live_in(step: Step, helpers: dict[str, Helper]) -> list[str]:
         for name in sorted(needs, key=lambda n: (statement.code.find(n), n)):
             if name not in sure:
                 wanted[name] = None
-        if statement.use.binds and not _conditional(statement):
+        surely = _surely_bound(statement)
+        wanted |= dict.fromkeys(n for n in statement.use.binds if n in live and n not in surely | sure)
+        if not _conditional(statement):
             sure |= set(statement.use.binds)
     return list(wanted)
+
+
+def _surely_bound(statement: Statement) -> set[str]:
+    """Names that the statement binds whichever way it goes; a loop is taken to run at least once."""
+    tree = first_statement(statement.code)
+    if isinstance(tree, ast.If):
+        ways = [
+            {n for part in way for n in use_of(ast.unparse(part)).binds} for way in (tree.body, tree.orelse)
+        ]
+        return ways[0] & ways[1]
+    return set() if isinstance(tree, ast.Match | ast.While) else set(statement.use.binds)
 
 
 def _needs(statement: Statement, helpers: dict[str, Helper]) -> set[str]:
