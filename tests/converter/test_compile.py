@@ -37,7 +37,7 @@ def test_a_frame_changed_in_place_is_input_and_output() -> None:
         "FACTOR = 2\nfrom m import load, LR\n---\n" + TAGGED, {k + 1: v for k, v in tags.items()}
     )
     by_name = {step.name: (step.module, step.inputs, step.outputs) for step in program.steps}
-    assert by_name["load"] == ("data", (), ("df",))
+    assert by_name["load_step"] == ("data", (), ("df",))  # `load` is imported
     assert by_name["add"] == ("features", ("df",), ("df",))
     assert by_name["train"] == ("train", ("df",), ("model",))
 
