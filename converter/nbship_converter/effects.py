@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import re
 
+import libcst as cst
+
+from nbship.errors import RunError
 from nbship_converter.ir import Notebook
 from nbship_converter.syntax import tree_of
 
-__all__ = ["outward"]
+__all__ = ["outward", "refuse_questions"]
 
 _METHODS = frozenset(
     {
@@ -24,6 +27,21 @@ _METHODS = frozenset(
 )
 _POSTS = re.compile(r"^(requests|httpx|session|client)\.(post|put|patch|delete)$")
 _WRITES = re.compile(r"^\s*(insert|update|delete|drop|create|alter|truncate)\b", re.IGNORECASE)
+
+
+_ASKS = frozenset({"input", "getpass", "getpass.getpass"})
+
+
+def refuse_questions(notebook: Notebook) -> None:
+    """Raise RunError where the notebook asks its user something: in a clean run nobody answers."""
+    for statement in notebook.statements:
+        asked = sorted(statement.use.calls & _ASKS)
+        if asked and not isinstance(statement.node, (cst.FunctionDef, cst.ClassDef)):
+            raise RunError(
+                f"the notebook asks its user something with {asked[0]}()",
+                where=f"{notebook.name}, cell {statement.cell}, line {statement.line}",
+                help='Read it from the environment, os.environ["NAME"], or assign it in a cell of its own.',
+            )
 
 
 def outward(notebook: Notebook) -> list[tuple[int, int, str]]:

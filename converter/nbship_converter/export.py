@@ -14,7 +14,7 @@ from typing import Any
 from nbship.canonical import SEED
 from nbship.errors import RunError
 from nbship_converter.compile import compile_notebook
-from nbship_converter.effects import outward
+from nbship_converter.effects import outward, refuse_questions
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Facts, Notebook, Program
 from nbship_converter.paths import data_name
@@ -177,6 +177,7 @@ _KNOWN = frozenset(
 
 
 def _run(path: Path, parsed: Notebook, options: Options, *, seed: int = SEED) -> Run:
+    refuse_questions(parsed)
     outside = outward(parsed)
     if outside and not options.yes:
         cell, line, what = outside[0]

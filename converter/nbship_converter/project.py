@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import tomlkit
 from nbship_converter.document import readme
 from nbship_converter.emit import config_module, emit
 from nbship_converter.expectations import module_tests, seeded, with_environment
-from nbship_converter.ir import Facts, Program
+from nbship_converter.ir import Cell, Facts, Program
 from nbship_converter.secrets import redacted
 from nbship_converter.verify import Verification
 
@@ -146,7 +146,15 @@ def _dependencies(modules: Mapping[str, str], plan: Project) -> list[str]:
     if plan.facts is None:
         return sorted("scikit-learn" if name == "sklearn" else name for name in names)
     pins = {pin for name in names for pin in plan.facts.distributions.get(name, ())}
+    pins |= _installed(plan.program.notebook.cells, plan.facts.closure)
     return sorted(pins, key=str.lower)
+
+
+def _installed(cells: Iterable[Cell], closure: Iterable[str]) -> set[str]:
+    """Give the pins of what the notebook installs itself, where it was in use: some are never imported by name."""
+    words = {word for cell in cells for line in cell.installs for word in line.split()}
+    wanted = {re.split(r"[=<>~!\[;]", word.strip("'\""))[0].lower().replace("_", "-") for word in words}
+    return {pin for pin in closure if pin.partition("==")[0] in wanted - {"pip", "conda"}}
 
 
 def _lock(facts: Facts | None) -> str:

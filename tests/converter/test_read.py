@@ -8,7 +8,8 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 from notebooks import notebook
 
-from nbship.errors import InputError
+from nbship.errors import InputError, RunError
+from nbship_converter.effects import refuse_questions
 from nbship_converter.magics import to_python
 from nbship_converter.read import load, read
 
@@ -126,6 +127,13 @@ def test_a_skipped_cell_is_neither_run_nor_read() -> None:
     parsed = read(notebook("x = 1\n---\ny = 2", tags={1: ["skip"]}), "test")[0]
     assert [cell.source for cell in parsed.cells] == ["x = 1", ""]
     assert len(parsed.statements) == 1
+
+
+def test_a_notebook_that_asks_its_user_is_refused_with_a_remedy() -> None:
+    parsed = read(notebook('x = 1\nn = int(input("how many"))'), "test")[0]
+    with pytest.raises(RunError, match=r"cell 0, line 2: the notebook asks") as refused:
+        refuse_questions(parsed)
+    assert "environ" in refused.value.help
 
 
 def test_outputs_of_any_size_do_not_matter() -> None:
