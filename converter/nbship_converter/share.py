@@ -142,7 +142,8 @@ def _with_state(facts: Facts, shared: Shared) -> Facts:
             cell, changed=cell.changed | {shared.variable} if touched else cell.changed, types=types
         )
 
-    return replace(facts, cells={index: told(cell) for index, cell in facts.cells.items()})
+    cells = {index: told(cell) for index, cell in facts.cells.items()}
+    return replace(facts, cells=cells, kinds={**facts.kinds, shared.variable: "value"})
 
 
 def _rewritten(notebook: Notebook, shared: Shared) -> Notebook:
