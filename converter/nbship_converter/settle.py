@@ -125,8 +125,9 @@ def _allow_untyped_bases(folder: Path, module: str) -> None:
             return
         table = tomlkit.table()
         table.add("module", [module])
-        table.add("disallow_subclassing_any", False)  # a TOML value
-        table["disallow_subclassing_any"].comment("its base classes come from untyped libraries")
+        allowed = tomlkit.item(False)  # a TOML value
+        allowed.comment("its base classes come from untyped libraries")
+        table.add("disallow_subclassing_any", allowed)
         table.add("disallow_untyped_decorators", False)  # a TOML value
         table.add(tomlkit.nl())
         overrides.append(table)
