@@ -11,10 +11,12 @@ from notebook_package.cli import main
 from notebook_package.pipeline import Results
 
 
-def test_run_prints_every_result(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert main(["run", "--output-dir", str(tmp_path)]) == 0
+def test_run_prints_every_result(
+    results: Results, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["run", "--output-dir", str(tmp_path)]) == 0  # after the run that is tested: it may set options
     printed = capsys.readouterr().out
-    for field in dataclasses.fields(Results):
+    for field in dataclasses.fields(results):
         assert f"{field.name} = " in printed
 
 
