@@ -14,7 +14,8 @@ from notebook_package.pipeline import Results
 def test_run_prints_every_result(
     results: Results, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert main(["run", "--output-dir", str(tmp_path)]) == 0  # after the run that is tested: it may set options
+    # after the run that the other tests look at: a run may set options of the process
+    assert main(["run", "--output-dir", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     for field in dataclasses.fields(results):
         assert f"{field.name} = " in printed
