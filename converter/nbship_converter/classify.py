@@ -78,10 +78,15 @@ def classify(notebook: Notebook, facts: Facts | None) -> Notebook:
 
 
 def _touched(notebook: Notebook, facts: Facts | None) -> frozenset[str]:
-    """Names that are ever changed in place, deleted or written by a function."""
+    """Names that are ever changed in place, deleted, written by a function or read by a string."""
     names: set[str] = set()
     for statement in notebook.statements:
-        names |= statement.use.mutates | statement.use.deletes | statement.use.global_writes
+        names |= (
+            statement.use.mutates
+            | statement.use.deletes
+            | statement.use.global_writes
+            | statement.use.spelled
+        )
     for cell in facts.cells.values() if facts else ():
         names |= cell.changed
     return frozenset(names)
@@ -91,7 +96,9 @@ def _movable(notebook: Notebook, binds: Counter[str], touched: frozenset[str]) -
     definitions = {
         s.use.binds[-1]: s
         for s in notebook.statements
-        if isinstance(s.node, (cst.FunctionDef, cst.ClassDef)) and binds[s.use.binds[-1]] == 1
+        if isinstance(s.node, (cst.FunctionDef, cst.ClassDef))
+        and binds[s.use.binds[-1]] == 1
+        and s.use.binds[-1] not in touched  # patched later: it stays where its patches can reach it
     }
     constants = {s.use.binds[0] for s in notebook.statements if _stays_constant(s, binds, touched)}
     imported = {name for s in notebook.statements if _is_import(s.node) for name in s.use.binds}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nbship_converter.classify import classify, constants_of, imports_of
 from nbship_converter.definitions import helpers_of
+from nbship_converter.dynamic import dynamic_names
 from nbship_converter.findings import Finding
 from nbship_converter.flow import LEFT_OUT_KINDS, flow_of
 from nbship_converter.ir import CONFIG, Facts, Helper, Notebook, Program, Shared, Step
@@ -39,7 +40,7 @@ def compile_notebook(notebook: Notebook, facts: Facts | None) -> tuple[Program, 
         unseeded=_unseeded(notebook, steps, facts),
         shared=shared,
     )
-    found = [*found, *_fixed(program)]
+    found = [*found, *_fixed(program), *dynamic_names(flow.kept)]
     if program.unseeded is not None:
         message = "draws random numbers that nothing has seeded: compared from one starting state"
         found = [*found, Finding(code="NB411", message=message, cell=program.unseeded)]

@@ -23,7 +23,8 @@ class Use:
     """What one statement does to names, as its text tells.
 
     ``reads`` are needed before the statement binds them; ``deferred`` are read only when a function defined
-    or called back in it runs; ``mutates`` are changed in place as far as the text shows.
+    or called back in it runs; ``mutates`` are changed in place as far as the text shows; ``spelled`` are read
+    by the name that stands in a string.
     """
 
     binds: tuple[str, ...] = ()
@@ -33,6 +34,7 @@ class Use:
     deletes: frozenset[str] = frozenset()
     global_writes: frozenset[str] = frozenset()
     calls: frozenset[str] = frozenset()
+    spelled: frozenset[str] = frozenset()
 
     @property
     def needs(self) -> frozenset[str]:

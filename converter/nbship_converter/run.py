@@ -85,7 +85,7 @@ def _execute(
                 try:
                     client.execute_cell(cell, place)
                 except CellExecutionError as error:
-                    raise _failed(notebook.name, index, error) from error
+                    raise _failed(notebook, index, error) from error
                 except CellTimeoutError as error:
                     what = f"cell {index} ran longer than {timeout_s} s"
                     raise RunError(
@@ -111,15 +111,25 @@ def _started(client: Any, python: str, **options: Any) -> Generator[None]:
         yield
 
 
-def _failed(name: str, index: int, error: Any) -> RunError:
+def _failed(notebook: Notebook, index: int, error: Any) -> RunError:
     line = re.search(r"---> (\d+)", re.sub(r"\x1b\[[0-9;]*m", "", str(error)))
-    where = f"{name}, cell {index}" + (f", line {line[1]}" if line else "")
+    where = f"{notebook.name}, cell {index}" + (f", line {line[1]}" if line else "")
     value = re.sub(r"\x1b\[[0-9;]*m", "", str(error.evalue))
     return RunError(
         f"the notebook raised {error.ename}: {value}",
         where=where,
-        help="Make it run top to bottom in a fresh kernel (Restart and run all), or tag the cell `skip`.",
+        help=_defined_later(notebook, index, value)
+        or "Make it run top to bottom in a fresh kernel (Restart and run all), or tag the cell `skip`.",
     )
+
+
+def _defined_later(notebook: Notebook, index: int, error: str) -> str:
+    """Say where the name that is missing is defined, if it is so further down."""
+    missing = re.search(r"name '(\w+)' is not defined", error)
+    for cell in notebook.cells:
+        if missing and cell.index > index and any(missing[1] in s.use.binds for s in cell.statements):
+            return f"`{missing[1]}` is defined further down, in cell {cell.index}: move that cell up."
+    return ""
 
 
 def run_environment(witness: Path, root: Path, seed: int = SEED) -> dict[str, str]:

@@ -25,6 +25,8 @@ MUTATORS = frozenset(
 )
 _AT_NAMES = re.compile(r"@([A-Za-z_]\w*)")
 _STRING_EVALUATORS = frozenset({"query", "eval"})
+#: Calls that compute an expression which they are handed as text.
+_EVALUATES = frozenset({"eval", "pd.eval", "pandas.eval", "ne.evaluate", "numexpr.evaluate"})
 
 
 def use_of(code: str) -> Use:
@@ -47,6 +49,7 @@ def use_of(code: str) -> Use:
         deletes=frozenset(walker.deletes),
         global_writes=frozenset(walker.global_writes),
         calls=frozenset(walker.calls),
+        spelled=frozenset(walker.spelled),
     )
 
 
@@ -67,9 +70,15 @@ class _Walker(ast.NodeVisitor):
         self.deletes: set[str] = set()
         self.global_writes: set[str] = set()
         self.calls: set[str] = set()
+        self.spelled: set[str] = set()
         self.sure: set[str] = set()
 
     # names
+
+    def _spell(self, name: str) -> None:
+        """Note a name that stands in a string and is read by that name."""
+        self.spelled.add(name)
+        self.read(name)
 
     def bind(self, name: str) -> None:
         self.binds.append(name)
@@ -211,6 +220,7 @@ class _Walker(ast.NodeVisitor):
         self.deferred |= scope.free
         self.global_writes |= scope.global_writes
         self.calls |= scope.calls
+        self.spelled |= scope.spelled
         self.bind(node.name)
 
     visit_AsyncFunctionDef = visit_FunctionDef
@@ -221,6 +231,7 @@ class _Walker(ast.NodeVisitor):
         scope = _Scope(node)
         self.deferred |= scope.free
         self.calls |= scope.calls
+        self.spelled |= scope.spelled
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         for part in [*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)]:
@@ -232,6 +243,7 @@ class _Walker(ast.NodeVisitor):
         self.deferred |= inner.deferred
         self.global_writes |= inner.global_writes
         self.calls |= inner.calls
+        self.spelled |= inner.spelled
         self.bind(node.name)
 
     # expressions
@@ -259,6 +271,7 @@ class _Walker(ast.NodeVisitor):
         self.deferred |= inner.deferred - targets
         self.mutates |= inner.mutates - targets
         self.calls |= inner.calls
+        self.spelled |= inner.spelled
         for name in inner.binds:  # a walrus binds outside
             if name not in targets:
                 self.bind(name)
@@ -269,6 +282,9 @@ class _Walker(ast.NodeVisitor):
         name = _dotted(node.func)
         if name:
             self.calls.add(name)
+        if name in _EVALUATES and node.args:
+            for spelled in _names_in(node.args[0]):
+                self._spell(spelled)
         if isinstance(node.func, ast.Attribute):
             self._method(node, node.func)
         self.generic_visit(node)
@@ -287,7 +303,18 @@ class _Walker(ast.NodeVisitor):
             for word in [*node.args, *(keyword.value for keyword in node.keywords)]:
                 if isinstance(word, ast.Constant) and isinstance(word.value, str):
                     for name in _AT_NAMES.findall(word.value):
-                        self.read(name)
+                        self._spell(name)
+
+
+def _names_in(text: ast.expr) -> set[str]:
+    """Give the names in an expression that is written out as a string."""
+    if not (isinstance(text, ast.Constant) and isinstance(text.value, str)):
+        return set()
+    try:
+        tree = ast.parse(text.value.strip(), mode="eval")
+    except SyntaxError:
+        return set()
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 class _Scope:
@@ -308,6 +335,7 @@ class _Scope:
         self.free = (everything - local) | (unsure & everything)
         self.global_writes = (set(inner.binds) & declared) | inner.global_writes
         self.calls = inner.calls
+        self.spelled = inner.spelled - own
 
 
 def _global_names(body: Iterable[ast.AST]) -> set[str]:

@@ -87,8 +87,10 @@ class Files:
         writing = any(letter in mode for letter in "wax+") or (
             not mode and bool(flags & (os.O_WRONLY | os.O_RDWR))
         )
-        if event in ("os.mkdir", "sqlite3.connect"):
+        if event == "sqlite3.connect":
             writing = not Path(path).exists()
+        if event == "os.mkdir":  # also where the folder is there from an earlier run
+            writing = True
         kept = self.writes if writing else self.reads
         if path not in kept:
             kept.append(path)

@@ -26,6 +26,9 @@ class Pipeline:
             program.results
         )
 
+        names = ("config", "settings", "given", "chosen")  # a variable of the notebook's may be called so
+        self.config = next(name for name in names if name not in self.variables)
+
     def text(self) -> str:
         """Give the module's source."""
         results, run = self._results(), self._run()
@@ -48,7 +51,8 @@ class Pipeline:
         }
 
     def _run(self) -> str:
-        lines = [self._declare(name) for name in self._loose()]
+        lines = [] if self.config == "config" else [f"{self.config} = config"]
+        lines += [self._declare(name) for name in self._loose()]
         lines += [self._call(step) for step in self.program.steps]
         given = ", ".join(f"{name}={self._value(name)}" for name in self.program.results)
         lines.append(f"return Results({given})")
@@ -84,7 +88,7 @@ class Pipeline:
         function = step.name if step.name not in self.variables | {"run", "config"} else f"{step.name}_step"
         alias = "" if function == step.name else f" as {function}"
         self.imports.add(f"from {self.package}.{step.module} import {step.name}{alias}")
-        arguments = [*step.inputs, *(["config"] if takes_config(step, self.program) else [])]
+        arguments = [*step.inputs, *([self.config] if takes_config(step, self.program) else [])]
         call = f"{function}({', '.join(arguments)})"
         if awaits(step):
             call = f"await {call}"
