@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import ast
 import symtable
 import sys
 
+import beniget
+import gast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,6 +98,35 @@ def test_uses_agree_with_symtable(statements: list[str]) -> None:
     targets = assigned - binds  # of comprehensions: since Python 3.12 symtable counts them here (PEP 709)
     assert sys.version_info >= (3, 12) or not targets
     assert use.needs | binds >= _global_reads(top) - BUILTINS - targets
+
+
+@given(st.lists(STATEMENTS, min_size=1, max_size=4))
+def test_uses_agree_with_beniget(statements: list[str]) -> None:
+    code = "\n".join(statements)
+    use = use_of(code)
+    chains = _Chains()
+    module = gast.parse(code)
+    chains.visit(module)
+    assert {definition.name() for definition in chains.locals[module]} == set(use.binds)
+    locals_ = {  # one that is read too early is an error of its function, and no global
+        name.id
+        for function in ast.walk(ast.parse(code))
+        if isinstance(function, ast.FunctionDef)
+        for name in ast.walk(function)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    }
+    assert chains.unbound - BUILTINS - locals_ <= use.needs
+
+
+class _Chains(beniget.DefUseChains):  # type: ignore[misc]  # beniget has no types
+    """Definitions and uses as beniget sees them, and the names that no definition reaches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unbound: set[str] = set()
+
+    def unbound_identifier(self, name: str, node: object) -> None:  # noqa: ARG002  # beniget's own signature
+        self.unbound.add(name)
 
 
 def _global_reads(table: symtable.SymbolTable) -> set[str]:
