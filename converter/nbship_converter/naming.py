@@ -187,6 +187,9 @@ def _deed(cells: Iterable[Cell], models: Mapping[str, str]) -> tuple[str, str]:
                 return name, sentence.format(f"`{first}`" if first else "the answers")
             if first:
                 return name.format(slug(first)), sentence.format(f"`{first}`")
+    if any(statement.mark == "plot" for statement in _statements(cells)):
+        shown = slug(cells[0].heading) or next((slug(one) for one in made if slug(one)), "figures")
+        return f"plot_{shown}", f"Plot {_unnumbered(cells[0].heading) or 'the figures'}"
     return "", _making(made)
 
 
