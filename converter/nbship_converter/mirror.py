@@ -68,9 +68,12 @@ class Mirror:
             return  # a bare `..` names everything: only what lies in the git root comes along
         source = (self.home / relative).resolve()
         target = Path(os.path.normpath(self.folder / relative))
-        if target.exists() or not source.exists() or not target.is_relative_to(self.scratch):
-            return  # it is there, nowhere, or out of reach
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() or not target.is_relative_to(self.scratch):
+            return  # it is there, or out of reach
+        if source.parent.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)  # a file may be written there
+        if not source.exists():
+            return
         if source.is_file():
             self._bring(source, target)
         else:

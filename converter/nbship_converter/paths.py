@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import posixpath
+import re
 
 from nbship_converter.ir import Notebook
 from nbship_converter.syntax import string_literals, tree_of
@@ -11,8 +13,19 @@ __all__ = ["data_name", "imported_modules", "upward_paths"]
 
 
 def upward_paths(notebook: Notebook) -> list[str]:
-    """Give the literals that look like paths above the notebook's folder."""
-    return sorted({text for text in _literals(notebook) if text == ".." or text.startswith("../")})
+    """Give the paths above the notebook's folder that its text mentions.
+
+    Where it goes up by a bare ``..`` or from its working folder, what its strings name up there is meant.
+    """
+    texts = _literals(notebook)
+    upward = {text for text in texts if text == ".." or text.startswith("../")}
+    bare = {posixpath.normpath(text) for text in upward if not text.strip("./")}
+    if any(
+        "cwd()" in s.code and re.search(r"\.parent\b|dirname|parents\[", s.code) for s in notebook.statements
+    ):
+        bare.add("..")
+    names = {text.strip("/").split("/")[0] for text in texts if len(text) < 100} - {"", ".", ".."}  # noqa: PLR2004  # longer than a file's name
+    return sorted(upward | {f"{up}/{name}" for up in bare for name in names if "\n" not in name})
 
 
 def imported_modules(notebook: Notebook) -> frozenset[str]:
