@@ -75,7 +75,11 @@ def _execute(
     with _kernel(python) as manager, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nbclient's own, on event loops
         client = NotebookClient(
-            content, km=manager, timeout=timeout_s, resources={"metadata": {"path": str(mirror.folder)}}
+            content,
+            km=manager,
+            timeout=timeout_s,
+            resources={"metadata": {"path": str(mirror.folder)}},
+            shutdown_kernel="immediate",
         )
         with _started(client, python, env=environment, cwd=str(mirror.folder)):
             for place, cell in enumerate(content.cells):
@@ -100,11 +104,11 @@ def _execute(
 
 @contextmanager
 def _started(client: Any, python: str, **options: Any) -> Generator[None]:
-    """Start the kernel with its own talk silenced; say what is missing where it does not start."""
+    """Start the kernel with its own talk silenced, and end it; say what is missing where it does not start."""
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with ExitStack() as stack:
         try:
-            stack.enter_context(client.setup_kernel(**options, **silent))
+            stack.enter_context(client.setup_kernel(cleanup_kc=True, **options, **silent))
         except (RuntimeError, OSError) as error:
             remedy = f"Install what a kernel needs there: {python} -m pip install 'nbship[magics]' ipykernel"
             raise RunError("no kernel starts in this interpreter", where=python, help=remedy) from error

@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import psutil
 import pytest
 from notebooks import write_notebook
 
@@ -136,6 +137,8 @@ def test_a_cell_without_end_is_stopped(tmp_path: Path) -> None:
     path = write_notebook(tmp_path / "n.ipynb", "while True: pass")
     with pytest.raises(RunError, match="cell 0 ran longer than 2 s"):
         export(path, tmp_path / "out", Options(timeout_s=2))
+    left = [process for process in psutil.Process().children() if "ipykernel_launcher" in process.cmdline()]
+    assert not left, "a kernel outlives its run"
 
 
 def test_an_interpreter_without_a_kernel_is_told(tmp_path: Path) -> None:
