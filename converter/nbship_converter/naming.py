@@ -97,7 +97,7 @@ class Names:
                 else slug(heading) or _VERBS.get(module, "run")
             )
         wanted = [slug(text, most) for text in (heading if fresh else "", comment) for most in (4, 7)]
-        wanted += [name, *(f"{name}_{plain}" for plain in made if plain not in name)]
+        wanted += [name, *(f"{name}_{plain}" for plain in reversed(made) if plain not in name)]
         return self._free(wanted, name), _unnumbered(heading) if fresh and slug(heading) else comment or title
 
     def _free(self, wanted: Iterable[str], fallback: str) -> str:
@@ -178,6 +178,10 @@ def _deed(cells: Iterable[Cell], models: Mapping[str, str]) -> tuple[str, str]:
     calls = list(dict.fromkeys(call for s in _statements(cells) for call in sorted(s.use.calls)))
     made = _made(cells)
     fitted = _fitted(calls, models)
+    if fitted and any(
+        type(s.node).__name__ == "For" and _fitted(s.use.calls, models) for s in _statements(cells)
+    ):
+        return "train_models", "Fit one model after the other"
     if fitted and not any(re.search(r"SearchCV$", call) for call in calls):
         return f"train_{_snake(fitted)}", f"Fit {_article(fitted)}"
     for pattern, name, sentence in _DEEDS:

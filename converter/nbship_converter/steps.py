@@ -62,27 +62,23 @@ def steps_of(
 
 def _named(groups: list[_Group], names: Names, facts: Facts | None) -> list[_Group]:
     """Name the tagged steps first: theirs are given; the others make do."""
-    models = _models(groups, facts)
     found: dict[int, tuple[str, str]] = {}
     for place in sorted(range(len(groups)), key=lambda place: (not groups[place].name, place)):
         group = groups[place]
         if group.name:
             found[place] = names.tagged(group.name, group.title)
         else:
-            found[place] = names.proposed(group.module, group.cells, models)
+            found[place] = names.proposed(group.module, group.cells, _models(group, facts))
     return [replace(group, name=found[i][0], title=found[i][1]) for i, group in enumerate(groups)]
 
 
-def _models(groups: list[_Group], facts: Facts | None) -> dict[str, str]:
-    """Map names to the classes of the estimators that they hold, or are bound to as the text tells."""
+def _models(group: _Group, facts: Facts | None) -> dict[str, str]:
+    """Map names to the classes of the estimators that they hold after a step, or are bound to as the text tells."""
     if facts is not None:
-        return {
-            name: facts.types[name]
-            for name, kind in facts.kinds.items()
-            if kind == "model" and name in facts.types
-        }
+        types = _types_at(group.cells[-1].index, facts)
+        return {name: types[name] for name, kind in facts.kinds.items() if kind == "model" and name in types}
     found: dict[str, str] = {}
-    for statement in (s for group in groups for cell in group.cells for s in cell.statements):
+    for statement in (s for cell in group.cells for s in cell.statements):
         classes = [call for call in statement.use.calls if call.rsplit(".", 1)[-1][:1].isupper()]
         if len(classes) == 1 and len(statement.use.binds) == 1:
             found[statement.use.binds[0]] = classes[0]
