@@ -342,12 +342,20 @@ def _types_at(cell: int, facts: Facts) -> dict[str, str]:
     return found
 
 
+def _known(before: str | None, after: str) -> str:
+    """Give the type before a step; what an empty container is for shows only once something is in it."""
+    if before is None:
+        return after
+    empty = before.endswith("typing.Any]") and after.startswith(f"{before.split('[')[0]}[")
+    return after if empty else before
+
+
 def _with_input_types(steps: list[Step], facts: Facts | None) -> list[Step]:
     """Inputs have the types they had before the step, outputs the ones after it."""
     filled = []
     for step in steps:
         before = _types_at(step.cells[0] - 1, facts) if facts else {}
-        types = {f"in:{name}": before.get(name, step.types.get(name, "")) for name in step.inputs}
+        types = {f"in:{name}": _known(before.get(name), step.types.get(name, "")) for name in step.inputs}
         types |= {f"out:{name}": step.types.get(name, "") for name in step.outputs}
         filled.append(replace(step, types={key: kind for key, kind in types.items() if kind}))
     return filled
