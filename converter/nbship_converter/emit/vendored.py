@@ -47,6 +47,8 @@ def _annotated(program: Program, package: str, path: str, text: str) -> str:
     if own - typing:  # for annotations alone, so that no module needs another one sooner than it did
         block = "\n".join(f"    {line}" for line in sorted(own - typing))
         lines += ["from typing import TYPE_CHECKING", f"if TYPE_CHECKING:\n{block}"]
+    if path.endswith("__init__.py"):
+        tree = tree.visit(_HandsOn())
     place = 1 if tree.get_docstring() is not None else 0
     added = [cst.parse_statement(line) for line in lines]
     body = [
@@ -64,6 +66,27 @@ def follow(text: str, package: str, roots: Mapping[str, str]) -> str:
     if not any(root in text for root in roots):
         return text
     return cst.parse_module(text).visit(_Follower(package, roots)).code
+
+
+class _HandsOn(cst.CSTTransformer):
+    """What a package's ``__init__`` imports it hands on: said as a type checker wants it, ``from .a import b as b``."""
+
+    def leave_ImportFrom(self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom) -> cst.ImportFrom:
+        if isinstance(updated_node.names, cst.ImportStar):
+            return updated_node
+        names = [
+            alias if alias.asname or not isinstance(alias.name, cst.Name) else _named_again(alias)
+            for alias in updated_node.names
+        ]
+        return updated_node.with_changes(names=names)
+
+
+def _named_again(alias: cst.ImportAlias) -> cst.ImportAlias:
+    space = cst.SimpleWhitespace(" ")
+    name = cst.AsName(
+        cst.ensure_type(alias.name, cst.Name), whitespace_before_as=space, whitespace_after_as=space
+    )
+    return alias.with_changes(asname=name)
 
 
 class _Follower(cst.CSTTransformer):
