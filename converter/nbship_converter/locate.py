@@ -306,7 +306,7 @@ class _Locator(cst.CSTTransformer):
         return _called("data" if access == "read" else "output", self._here(path))
 
     def _where_literal(self, text: str, access: str) -> cst.BaseExpression | None:
-        if _URL.match(text) or posixpath.isabs(text):
+        if _URL.match(text) or posixpath.isabs(text) or text == ":memory:":
             return None
         path = self._normal(text)
         inside = "/".join(part for part in path.split("/") if part != "..")
@@ -331,7 +331,8 @@ _COMMA = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
 
 
 def _called(method: str, path: cst.BaseExpression) -> cst.Call:
-    return cst.Call(cst.parse_expression(f"{CONFIG}.{method}"), [cst.Arg(path)])
+    bare = path.with_changes(lpar=[], rpar=[]) if isinstance(path, cst.BinaryOperation) else path
+    return cst.Call(cst.parse_expression(f"{CONFIG}.{method}"), [cst.Arg(bare)])
 
 
 def _in_str(value: cst.BaseExpression) -> cst.Call:

@@ -86,7 +86,8 @@ class Datasets:
         self._watching = False
         for text in self._opened:
             path = Path(text)
-            if str(path.absolute()) not in self._read and _is_users(path):
+            ours = path.absolute().is_relative_to(self._session.settings.home.absolute())
+            if str(path.absolute()) not in self._read and not ours and _is_users(path):
                 read = self._record(path, "open", None)
                 self._session.background.add(functools.partial(self._hash, read.ordinal, path, None))
 

@@ -79,7 +79,7 @@ class Files:
         if event in _BEYOND and event != "sqlite3.connect":
             return
         named = os.curdir if args[0] is None else args[0]  # `os.listdir()` lists where it is
-        if not isinstance(named, (str, bytes, os.PathLike)):
+        if not isinstance(named, (str, bytes, os.PathLike)) or named in (":memory:", b":memory:"):
             return
         path = os.path.abspath(os.fsdecode(named))  # noqa: PTH100  # resolve() would open what it follows
         mode = str(args[1] or "") if event == "open" else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import sys
 import types
 from collections.abc import Iterable, Iterator
@@ -33,7 +34,10 @@ def tokens_or_opaque(value: object, own: Iterable[str] = ()) -> Iterator[tuple[s
 def mark(value: object) -> str:
     """Give a digest that changes with the value's content."""
     if isinstance(value, type) and value.__module__ == "__main__":
-        return str(hash(tuple((name, id(member)) for name, member in vars(value).items())))
+        own = {
+            name: id(member) for name, member in vars(value).items() if callable(member) or name[:2] != "__"
+        }
+        return json.dumps(own)  # what was put on a class later; its values may be anything
     if isinstance(value, (types.ModuleType, types.FunctionType, type)) or kind(value) == "figure":
         return ""
     hasher = xxhash.xxh3_128()
