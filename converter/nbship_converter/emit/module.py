@@ -233,6 +233,9 @@ class Module:
             return "", f"tuple[{', '.join(kinds)}]", f"return {', '.join(names)}"
         self.imports.add("from typing import NamedTuple")
         name = "".join(word.capitalize() for word in step.name.split("_")) or "Made"
+        imported = {line.split()[-1] for line in self.annotator.imports}
+        if name in {*imported, *self.program.imports, *self.program.helpers}:
+            name = f"{name}Outputs"  # a step called after the class that it uses must not hide it
         fields = "\n".join(f"    {field}: {kind}" for field, kind in zip(names, kinds, strict=True))
         before = f'class {name}(NamedTuple):\n    """What ``{step.name}`` makes."""\n\n{fields}\n\n\n'
         return before, name, f"return {name}({', '.join(names)})"
