@@ -11,7 +11,7 @@ import ast
 import keyword
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import libcst as cst
@@ -37,6 +37,11 @@ _PURE = frozenset(
 JUDGES = re.compile(r"(_score|_error|_loss|_report|confusion_matrix|_auc)$|^auc$|\.score$")
 #: A note to oneself says nothing about what stands below it.
 TO_DO = re.compile(r"(TODO|FIXME|XXX)\b")
+#: Classes whose constructor only keeps its arguments; any other may start a process or open a file.
+_ESTIMATORS = re.compile(
+    r"^[A-Z]\w*(Regression|Regressor|Classifier|Scaler|Encoder|Imputer|Transformer|Vectorizer|Features|Forest|Ridge"
+    r"|Lasso|Net|Means|DBSCAN|PCA|SVD|SVC|SVR|NB|CV|Fold|Split|Pipeline|Clustering|Mixture)$|^(PCA|SVC|SVR|Ridge|Lasso)$"
+)
 _PLOT_ROOTS = frozenset({"plt", "sns", "pyplot", "seaborn", "px", "go", "graphviz", "pylab"})
 _PLOT_METHODS = frozenset(
     """plot hist boxplot scatter bar barh pie imshow heatmap pairplot countplot distplot lmplot kdeplot show
@@ -198,30 +203,26 @@ def _is_small(value: ast.expr) -> bool:
 
 def _only_shows(value: ast.expr) -> bool:
     """Whether evaluating the expression can have no effect but its value being shown."""
-    for node in ast.walk(value):
-        if isinstance(node, (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)):
-            return False
-        if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            inplace = any(word.arg == "inplace" for word in node.keywords)
-            if inplace or not (name in _PURE or JUDGES.search(name)):
-                return False
-    return True
+    return _calls_only(value, lambda name: name in _PURE or bool(JUDGES.search(name)))
 
 
 def has_no_effect(value: ast.expr) -> bool:
-    """Whether computing the expression changes nothing: it calls only constructors and pure methods.
+    """Whether computing the expression changes nothing: it only builds estimators and calls pure methods.
 
-    >>> has_no_effect(ast.parse("LinearRegression(alpha=k)").body[0].value), has_no_effect(ast.parse("f(x)").body[0].value)
+    >>> has_no_effect(ast.parse("LinearRegression(alpha=k)").body[0].value), has_no_effect(ast.parse("Popen(x)").body[0].value)
     (True, False)
     """
+    return _calls_only(value, lambda name: name in _PURE or bool(_ESTIMATORS.search(name)))
+
+
+def _calls_only(value: ast.expr, harmless: Callable[[str], bool]) -> bool:
+    """Whether an expression binds and awaits nothing, and every call in it is a harmless one."""
     for node in ast.walk(value):
         if isinstance(node, (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)):
             return False
         if isinstance(node, ast.Call):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            inplace = any(word.arg == "inplace" for word in node.keywords)
-            if inplace or not (name in _PURE or re.match(r"[A-Z][A-Za-z0-9]*[a-z]", name)):
+            if any(word.arg == "inplace" for word in node.keywords) or not harmless(name):
                 return False
     return True
 

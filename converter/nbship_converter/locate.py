@@ -313,7 +313,7 @@ class _Locator(cst.CSTTransformer):
         if access == "write":
             return _called("output", _string(inside))
         self.world.covered.add(path)
-        made = path in self.world.facts.writes and path not in self.world.facts.reads
+        made = path in self.world.facts.writes  # with its whole name it is found among the outputs as well
         return _called("data", _string(inside if made else data_name(path) or "."))
 
     def _here(self, path: cst.BaseExpression) -> cst.BaseExpression:

@@ -16,6 +16,7 @@ import libcst as cst
 
 from nbship_converter import shell
 from nbship_converter.findings import Finding
+from nbship_converter.syntax import FilledBlocks
 
 __all__ = ["Outcome", "is_opened", "to_python", "translate"]
 
@@ -129,7 +130,7 @@ def _magic(node: cst.CSTNode) -> _Magic | None:
     return _Magic(node.func.attr.value, *(str(word) for word in words[:3])) if words else None
 
 
-class _Translator(cst.CSTTransformer):
+class _Translator(FilledBlocks):
     """Replaces the magics of one statement; ``lost`` is one that has no value in Python."""
 
     def __init__(self, cell: int, line: int, bound: Collection[str]) -> None:
@@ -162,13 +163,6 @@ class _Translator(cst.CSTTransformer):
             return cst.RemoveFromParent()
         made[0] = made[0].with_changes(leading_lines=updated_node.leading_lines)
         return cst.FlattenSentinel(made)
-
-    def leave_IndentedBlock(
-        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
-    ) -> cst.IndentedBlock:
-        if updated_node.body:
-            return updated_node
-        return updated_node.with_changes(body=[cst.SimpleStatementLine([cst.Pass()])])
 
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         magic = None if id(original_node) in self.alone else _magic(original_node)

@@ -18,6 +18,7 @@ from ruff import find_ruff_bin  # type: ignore[import-untyped]  # its package ha
 
 from nbship_converter.findings import Finding
 from nbship_converter.loosen import place_of
+from nbship_converter.syntax import FilledBlocks
 
 __all__ = ["polish"]
 
@@ -88,7 +89,7 @@ def _drop_lines(path: Path, rows: set[int]) -> None:
     path.write_text(wrapper.visit(_Dropper(rows)).code, encoding="utf-8")
 
 
-class _Dropper(cst.CSTTransformer):
+class _Dropper(FilledBlocks):
     METADATA_DEPENDENCIES = (PositionProvider,)
 
     def __init__(self, rows: set[int]) -> None:
@@ -102,10 +103,3 @@ class _Dropper(cst.CSTTransformer):
         if row in self.rows and len(original_node.body) == 1 and isinstance(original_node.body[0], cst.Expr):
             return cst.RemoveFromParent()
         return updated_node
-
-    def leave_IndentedBlock(
-        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
-    ) -> cst.IndentedBlock:
-        if updated_node.body:
-            return updated_node
-        return updated_node.with_changes(body=[cst.SimpleStatementLine([cst.Pass()])])

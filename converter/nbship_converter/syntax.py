@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from functools import lru_cache
 
-__all__ = ["first_statement", "string_literals", "tree_of"]
+import libcst as cst
+
+__all__ = ["FilledBlocks", "first_statement", "string_literals", "tree_of"]
 
 
 @lru_cache(maxsize=1 << 15)
@@ -33,3 +35,15 @@ def string_literals(code: str) -> frozenset[str]:
         for node in ast.walk(tree_of(code))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
+
+
+class FilledBlocks(cst.CSTTransformer):
+    """A transformer that takes statements out: a block that loses its last one gets ``pass``."""
+
+    def leave_IndentedBlock(
+        self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
+    ) -> cst.IndentedBlock:
+        """Fill a block that is empty now."""
+        if updated_node.body:
+            return updated_node
+        return updated_node.with_changes(body=[cst.SimpleStatementLine([cst.Pass()])])
