@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,20 @@ __all__ = ["Reader"]
 _COMMAND = re.compile(r"^(?P<indent>\s*)[!%](?P<command>[^%!].*)$")
 _OURS = re.compile(r"^\s*%{1,2}(?:ship\b|load_ext\s+nbship\b|reload_ext\s+nbship\b)")
 _RUN = re.compile(r"""get_ipython\(\)\.run_line_magic\('run', '([^']*)'\)""")
+_CAPTURE = re.compile(r"%%capture[ \t]+([A-Za-z_]\w*)[ \t]*$", re.MULTILINE)
 _IGNORE = re.compile(r"#\s*type:\s*ignore(\[[^\]]*\])?\s*")
 _EXITS = frozenset({"exit", "quit", "sys.exit", "os._exit"})
 
 
 class Reader:
-    """Reads the cells of one notebook in order, and knows what the ones before have bound."""
+    """Reads the cells of one notebook in order, and knows what the ones before have bound.
 
-    def __init__(self, folder: Path | None) -> None:
+    ``sources`` are the texts of all its code cells: what `%%capture NAME` catches is kept if NAME is read in one.
+    """
+
+    def __init__(self, folder: Path | None, sources: Sequence[str] = ()) -> None:
         self.folder = folder
+        self.captured = _captured(sources)
         self.bound: set[str] = set()
         self.modules: dict[str, str] = {}
         self.stopped = False
@@ -53,6 +58,7 @@ class Reader:
             heading=heading,
             prose=words,
             installs=installs,
+            count=raw.get("execution_count"),
         )
         findings = [Finding(code="NB104", message=f"left out `{line}`", cell=index) for line in installs]
         if away or not runs.strip():
@@ -67,6 +73,8 @@ class Reader:
     def _statements(self, index: int, source: str) -> tuple[tuple[Statement, ...], list[Finding]]:
         code, findings = to_python(index, source)
         module = _parsed(code)
+        if module is not None:
+            module = _capturing(module, self.captured.get(source))
         if module is None:
             message = "the cell is not valid Python and was left out"
             return (), [*findings, Finding(code="NB101", message=message, cell=index, line=_wrong_line(code))]
@@ -117,6 +125,27 @@ class Reader:
 
         cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
         return "\n".join(_without_installs("".join(cell["source"]))[0] for cell in cells)
+
+
+def _captured(sources: Sequence[str]) -> dict[str, str]:
+    """Map the cells whose output a variable catches, and another cell reads, to that variable."""
+    found = {}
+    for source in sources:
+        name = _CAPTURE.match(source.lstrip())
+        if name and any(re.search(rf"\b{name[1]}\b", other) for other in sources if other != source):
+            found[source] = name[1]
+    return found
+
+
+def _capturing(module: cst.Module, name: str | None) -> cst.Module:
+    """Put a cell's code into IPython's ``with capture_output() as NAME``, which is what the magic does."""
+    if name is None or not module.body:
+        return module
+    opened = cst.ensure_type(
+        cst.parse_statement(f"with capture_output() as {name}:\n    pass\n"), cst.With
+    ).with_changes(body=cst.IndentedBlock(body=module.body), leading_lines=module.header)
+    bring = cst.parse_statement("from IPython.utils.capture import capture_output")
+    return module.with_changes(header=[], body=[bring, opened])
 
 
 def _without_installs(text: str) -> tuple[str, tuple[str, ...]]:

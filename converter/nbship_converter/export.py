@@ -17,6 +17,7 @@ from nbship_converter.compile import compile_notebook
 from nbship_converter.effects import outward, refuse_questions
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Facts, Notebook, Program
+from nbship_converter.order import ordered_run
 from nbship_converter.paths import data_name
 from nbship_converter.polish import polish
 from nbship_converter.project import Project, documents, sources
@@ -98,8 +99,8 @@ class Exported:
 def compiled(notebook: Path, options: Options) -> tuple[Program, Facts | None]:
     """Compile a notebook as ``export`` would, and write nothing; raises what ``export`` raises."""
     parsed = lift_secrets(read(load(notebook), notebook.stem, notebook.parent)[0]).notebook
-    run = _recalled(notebook, parsed, options) if options.run is None else None
-    facts = run.facts if run else _run(notebook, parsed, options).facts if options.run else None
+    parsed, run, _ = _clean(notebook, parsed, options)
+    facts = run.facts if run else None
     return compile_notebook(parsed, facts)[0], facts
 
 
@@ -113,9 +114,8 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
     check_destination(destination)
     parsed, findings = read(content, notebook.stem, notebook.parent)
     lifted = lift_secrets(parsed)
-    parsed = lifted.notebook
-    findings += lifted.findings
-    run = (_recalled(notebook, parsed, options) or _run(notebook, parsed, options)) if options.run else None
+    parsed, run, ordered = _clean(notebook, lifted.notebook, options)
+    findings += [*lifted.findings, *ordered]
     program, found = compile_notebook(parsed, run.facts if run else None)
     plan = Project(
         program=program,
@@ -174,6 +174,18 @@ def package_name(wanted: str) -> str:
 _KNOWN = frozenset(
     "pandas numpy sklearn scipy matplotlib seaborn torch tensorflow keras xgboost lightgbm statsmodels test tests src nbship".split()
 )
+
+
+def _clean(
+    path: Path, parsed: Notebook, options: Options
+) -> tuple[Notebook, Run | None, tuple[Finding, ...]]:
+    """Give the notebook in the order in which it runs, and a clean run of it if there is to be one."""
+    if options.run is None:
+        return parsed, _recalled(path, parsed, options), ()
+    if not options.run:
+        return parsed, None, ()
+    done = ordered_run(parsed, lambda cells: _recalled(path, cells, options) or _run(path, cells, options))
+    return done.notebook, done.run, done.findings
 
 
 def _run(path: Path, parsed: Notebook, options: Options, *, seed: int = SEED) -> Run:

@@ -25,6 +25,8 @@ CODES: dict[str, tuple[Severity, str]] = {
     "NB112": ("error", "Give the value a name in the cell that makes it."),
     "NB113": ("info", "Nothing to do: the package brings the module along."),
     "NB115": ("error", "Write the value to a file, and read it from there."),
+    "NB116": ("warning", "Put the cells in this order, so that Restart and run all works."),
+    "NB117": ("info", "Restart and run all, and look whether the outputs are the ones you expect."),
     "NB201": ("info", "Tag the cell `step:NAME` to keep it."),
     "NB202": ("error", "Define the name in a cell above, or tag the cell `skip`."),
     "NB203": ("info", "Give the cells tags of their own to choose the names."),

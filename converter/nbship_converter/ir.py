@@ -56,7 +56,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """A code cell. ``index`` counts all cells of the notebook from 0; ``source`` is what the kernel runs."""
+    """A code cell. ``index`` counts all cells of the notebook from 0; ``source`` is what the kernel runs.
+
+    ``count`` is the execution count that was saved with it: when it was last run, as far as that is known.
+    """
 
     index: int
     id: str
@@ -66,6 +69,7 @@ class Cell:
     prose: str = ""
     statements: tuple[Statement, ...] = ()
     installs: tuple[str, ...] = ()
+    count: int | None = None
 
     @property
     def step_tag(self) -> str | None:
@@ -75,7 +79,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notebook:
-    """A notebook as the compiler sees it: only what computes, in document order.
+    """A notebook as the compiler sees it: only what computes, in the order in which it runs.
 
     ``modules`` are Python files that it writes itself: path -> source; ``hidden`` are names that hold a secret.
     """
@@ -90,7 +94,7 @@ class Notebook:
 
     @property
     def statements(self) -> list[Statement]:
-        """All statements in document order."""
+        """All statements in the order in which they run."""
         return [statement for cell in self.cells for statement in cell.statements]
 
 

@@ -12,9 +12,16 @@ from nbship.errors import RunError
 from nbship_converter.findings import Finding
 from nbship_converter.project import Project
 from nbship_converter.testimony import Run
-from nbship_converter.verify import Verification, fingerprint_of, judge, match, run_package
+from nbship_converter.verify import (
+    PackageRun,
+    Verification,
+    fingerprint_of,
+    judge,
+    match,
+    run_package,
+)
 
-__all__ = ["link_data", "prove"]
+__all__ = ["compared", "link_data", "prove", "required"]
 
 
 def prove(
@@ -22,13 +29,9 @@ def prove(
 ) -> tuple[Verification, list[Finding]]:
     """Run the package below ``source`` and compare each result with what ``run`` had at its end.
 
-    Where a name differs the notebook is run once more, by ``again``: what it does not repeat itself is volatile.
-    A remembered run has only fingerprints: where one does not match, the notebook is run for its values first.
+    ``again`` runs the notebook once more, with the given seed.
     """
-    required = [
-        name for name, kind in run.facts.kinds.items() if kind == "model" and not name.startswith("_")
-    ]
-    wanted = dict.fromkeys([*plan.program.results, *required])
+    wanted = required(plan, run)
     try:
         with tempfile.TemporaryDirectory(prefix="nbship-data-") as scratch:
             link_data(plan, Path(scratch))
@@ -38,15 +41,31 @@ def prove(
     except RunError as error:
         failed = Finding(code="NB406", message=f"{error.what} ({error.where})")
         return Verification(names=dict.fromkeys(wanted, "missing")), [failed]
+    verification = compared(wanted, run, found, again)
+    return verification, _told(verification)
+
+
+def required(plan: Project, run: Run) -> list[str]:
+    """Give the names that must be compared: all of Results, and every model, returned or not."""
+    models = [name for name, kind in run.facts.kinds.items() if kind == "model" and not name.startswith("_")]
+    return list(dict.fromkeys([*plan.program.results, *models]))
+
+
+def compared(wanted: list[str], run: Run, found: PackageRun, again: Callable[[int], Run]) -> Verification:
+    """Compare what the package made with what the notebook had at its end.
+
+    Where a name differs the notebook is run once more: what it does not repeat itself is volatile.
+    A remembered run has only fingerprints: where one does not match, the notebook is run for its values first.
+    """
     if not run.values:
         verification = match(wanted, run.fingerprints, found, run.facts.aliases)
         if verification.status == "equal":
-            return verification, []
+            return verification
         run = again(SEED)
     verification = judge(wanted, run.values, found, run.facts.aliases)
     if "different" in verification.names.values():
-        verification = _without_volatile(verification, run, again(SEED + 1))
-    return verification, _told(verification)
+        return _without_volatile(verification, run, again(SEED + 1))
+    return verification
 
 
 def link_data(plan: Project, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +97,13 @@ def read(content: dict[str, Any], name: str, folder: Path | None = None) -> tupl
 
     ``folder`` is where the notebook lies: scripts and modules that it uses are read from there.
     """
-    reader = Reader(folder)
+    raws = content.get("cells", [])
+    reader = Reader(folder, [_text(raw) for raw in raws if raw.get("cell_type") == "code"])
     findings: list[Finding] = []
     cells: list[Cell] = []
     prose = _Prose()
-    for index, raw in enumerate(content.get("cells", [])):
-        source = raw.get("source", "")
-        text = source if isinstance(source, str) else "".join(source)
+    for index, raw in enumerate(raws):
+        text = _text(raw)
         if raw.get("cell_type") == "markdown":
             prose.add(text)
         elif raw.get("cell_type") == "code":
@@ -124,6 +125,11 @@ def read(content: dict[str, Any], name: str, folder: Path | None = None) -> tupl
         modules=reader.modules,
     )
     return notebook, findings
+
+
+def _text(raw: Mapping[str, Any]) -> str:
+    source = raw.get("source", "")
+    return source if isinstance(source, str) else "".join(source)
 
 
 class _Prose:

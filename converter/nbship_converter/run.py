@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from nbship.canonical import SEED
-from nbship.errors import RunError
+from nbship.errors import CellError, RunError
 from nbship_converter.ir import Notebook
 from nbship_converter.mirror import Mirror, mirror_of
 from nbship_converter.paths import imported_modules, upward_paths
 from nbship_converter.testimony import Run, testimony
 
-__all__ = ["clean_run", "run_environment"]
+__all__ = ["clean_run", "raised", "run_environment"]
 
 #: Seconds a cell may take before the run is given up.
 CELL_TIMEOUT_S = 1800
@@ -42,7 +42,7 @@ def clean_run(
     """Run the notebook and give what the witness saw.
 
     ``seed`` is where the global random generators begin; a notebook that seeds them itself does not notice.
-    Raises RunError that names the cell when one raises or takes longer than ``timeout_s`` seconds.
+    Raises CellError that names the cell when one raises, RunError when one takes longer than ``timeout_s`` seconds.
     """
     with (
         tempfile.TemporaryDirectory(prefix="nbship-witness-") as scratch,
@@ -115,13 +115,17 @@ def _started(client: Any, python: str, **options: Any) -> Generator[None]:
         yield
 
 
-def _failed(notebook: Notebook, index: int, error: Any) -> RunError:
+def _failed(notebook: Notebook, index: int, error: Any) -> CellError:
     line = re.search(r"---> (\d+)", re.sub(r"\x1b\[[0-9;]*m", "", str(error)))
-    where = f"{notebook.name}, cell {index}" + (f", line {line[1]}" if line else "")
     value = re.sub(r"\x1b\[[0-9;]*m", "", str(error.evalue))
-    return RunError(
-        f"the notebook raised {error.ename}: {value}",
-        where=where,
+    return raised(notebook, index, str(error.ename), value, line=int(line[1]) if line else None)
+
+
+def raised(notebook: Notebook, index: int, kind: str, value: str, *, line: int | None = None) -> CellError:
+    """Give the error that tells which cell raised what, and what to do."""
+    return CellError(
+        f"the notebook raised {kind}: {value}",
+        where=f"{notebook.name}, cell {index}" + (f", line {line}" if line else ""),
         help=_defined_later(notebook, index, value)
         or "Make it run top to bottom in a fresh kernel (Restart and run all), or tag the cell `skip`.",
     )

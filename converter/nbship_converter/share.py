@@ -152,7 +152,7 @@ def _rewritten(notebook: Notebook, shared: Shared) -> Notebook:
     ]
     visitor = _Rewriter(shared, _global_nodes(touched, shared))
     ours = {id(s) for s in touched}
-    first = min(s.cell for s in touched)
+    first = touched[0].cell
     cells = []
     for cell in notebook.cells:
         moved = tuple(_moved(s, visitor) if id(s) in ours else s for s in cell.statements)

@@ -333,12 +333,15 @@ def _after_delete(statement: Statement, name: str, step: Step) -> bool:
     return step.statements.index(statement) > places[-1]
 
 
-def _types_at(cell: int, facts: Facts) -> dict[str, str]:
-    """The types that names have once the given cell has run."""
+def _types_at(cell: int, facts: Facts, *, end: bool = True) -> dict[str, str]:
+    """The types that names have at the end, or the beginning, of the given cell."""
     found: dict[str, str] = {}
-    for index in sorted(facts.cells):
-        if index <= cell:
-            found.update(facts.cells[index].types)
+    for index, fact in facts.cells.items():  # in the order in which they ran
+        if index == cell and not end:
+            break
+        found.update(fact.types)
+        if index == cell:
+            break
     return found
 
 
@@ -354,7 +357,7 @@ def _with_input_types(steps: list[Step], facts: Facts | None) -> list[Step]:
     """Inputs have the types they had before the step, outputs the ones after it."""
     filled = []
     for step in steps:
-        before = _types_at(step.cells[0] - 1, facts) if facts else {}
+        before = _types_at(step.cells[0], facts, end=False) if facts else {}
         types = {f"in:{name}": _known(before.get(name), step.types.get(name, "")) for name in step.inputs}
         types |= {f"out:{name}": step.types.get(name, "") for name in step.outputs}
         filled.append(replace(step, types={key: kind for key, kind in types.items() if kind}))

@@ -31,7 +31,7 @@ Outcome = Literal["equal", "close", "different", "unchecked"]
 #: Relative distance up to which floats whose sums were taken in another order are called close.
 RTOL = 1e-12
 #: Where the global random generators begin in a run that is to be compared.
-SEED = 20_110_331
+SEED = 0
 
 
 def tokens(value: object, *, own: Iterable[str] = ()) -> Iterator[Token]:

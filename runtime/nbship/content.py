@@ -9,6 +9,7 @@ import enum
 import fractions
 import functools
 import inspect
+import io
 import pathlib
 import re
 import sys
@@ -295,6 +296,11 @@ def _take_partial(walk: Walk, value: functools.partial[Any], label: str, depth: 
     yield from walk.walk([value.func, list(value.args), words], label, depth)
 
 
+def _take_buffer(walk: Walk, value: Any, label: str, _: int) -> Iterator[Token]:
+    """Take what a file in memory holds, and where it is read next; its attributes are the interpreter's affair."""
+    yield label, walk.name(type(value)), None if value.closed else (value.getvalue(), value.tell())
+
+
 def _take_opaque(walk: Walk, value: Any, label: str, _: int) -> Iterator[Token]:
     yield label, "opaque", walk.name(type(value))
 
@@ -383,6 +389,7 @@ _TAKERS: list[tuple[Callable[[Any], bool], _Taker]] = [
     (_from("tensorflow", "Tensor", "Variable"), _take_tensor),
     (_from("polars", "DataFrame", "Series"), _take_polars),
     (_of(*_BY_TEXT), _take_text),
+    (_of(io.StringIO, io.BytesIO), _take_buffer),
     (_of(types.MethodType), _take_method),
     (_of(functools.partial), _take_partial),
     (_of(type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType), _take_named),

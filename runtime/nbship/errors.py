@@ -5,6 +5,7 @@ NbshipError                 what, where, and ``help``: what to do
 ├── DataError               a file or table is not what it should be
 ├── StoreError              the tracking store does not answer or refuses
 ├── RunError                a notebook or an exported package did not run to its end
+│   └── CellError           a cell of a notebook raised
 └── WriteError              a destination cannot be written without losing something
 """
 
@@ -47,6 +48,10 @@ class StoreError(NbshipError):
 
 class RunError(NbshipError):
     """A notebook or an exported package did not run to its end."""
+
+
+class CellError(RunError):
+    """A cell of a notebook raised."""
 
 
 class WriteError(NbshipError):

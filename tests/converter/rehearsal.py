@@ -6,6 +6,7 @@ case file and every generated program can be run and not only read.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import sys
@@ -16,18 +17,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from nbship.canonical import SEED
 from nbship_converter.compile import compile_notebook
+from nbship_converter.effects import refuse_questions
 from nbship_converter.export import data_files
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Notebook, Program
 from nbship_converter.mirror import mirror_of
+from nbship_converter.order import ordered_run
 from nbship_converter.project import Project, sources
-from nbship_converter.proof import link_data
+from nbship_converter.proof import compared, link_data, required
 from nbship_converter.read import read
-from nbship_converter.run import run_environment
+from nbship_converter.run import raised, run_environment
 from nbship_converter.secrets import lift_secrets
 from nbship_converter.testimony import Run, testimony
-from nbship_converter.verify import Verification, judge, read_probe
+from nbship_converter.verify import Verification, read_probe
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["IPython.core.interactiveshell", "numpy", "pandas", "matplotlib.pyplot", "sklearn.linear_model", "nbship_magics.witness", "nbship_magics.probe"])  # fmt: skip
@@ -51,8 +55,9 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
     """
     notebook, findings = read(dict(content), "demo", folder)
     lifted = lift_secrets(notebook)
-    notebook = lifted.notebook
-    run = run_notebook(notebook, folder)
+    refuse_questions(lifted.notebook)
+    ordered = ordered_run(lifted.notebook, lambda cells: run_notebook(cells, folder))
+    notebook, run = ordered.notebook, ordered.run
     program, more = compile_notebook(notebook, run.facts)
     data = data_files(folder, run.facts)
     plan = Project(
@@ -66,7 +71,6 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
     )
     files = _texts(plan)
     again = _texts(replace(plan, program=compile_notebook(notebook, run.facts)[0]))
-    wanted = dict.fromkeys([*program.results, *(n for n, kind in run.facts.kinds.items() if kind == "model")])
     with TemporaryDirectory() as scratch:
         for path, text in files.items():
             (Path(scratch) / path).parent.mkdir(parents=True, exist_ok=True)
@@ -82,10 +86,12 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
             f"{scratch}/output",
             dict(lifted.values),
         )
-        verification = judge(wanted, run.values, read_probe(out), run.facts.aliases)
+        verification = compared(
+            required(plan, run), run, read_probe(out), lambda seed: run_notebook(notebook, folder, seed)
+        )
     return Rehearsal(
         program=program,
-        findings=[*findings, *lifted.findings, *more],
+        findings=[*findings, *lifted.findings, *ordered.findings, *more],
         files=files,
         again=again,
         verification=verification,
@@ -96,12 +102,17 @@ def _texts(plan: Project) -> dict[str, str]:
     return {path: text.decode() for path, text in sources(plan).items()}
 
 
-def run_notebook(notebook: Notebook, folder: Path) -> Run:
+def run_notebook(notebook: Notebook, folder: Path, seed: int = SEED) -> Run:
     """Give what the witness saw of the notebook's cells, run one after the other in a mirror of the folder."""
     cells = [cell for cell in notebook.cells if cell.source.strip()]
     run = [(cell.source, "raises-exception" in cell.tags) for cell in cells]
     with TemporaryDirectory() as witness, mirror_of(folder) as mirror:
-        _apart(_cells, run, str(mirror.folder), str(mirror.scratch), witness)
+        failed = Path(witness) / "failed"
+        environment = run_environment(Path(witness), mirror.scratch, seed) | {"MPLBACKEND": "agg"}
+        _apart(_cells, run, str(mirror.folder), environment, str(failed))
+        if failed.exists():
+            place, kind, value = json.loads(failed.read_text(encoding="utf-8"))
+            raise raised(notebook, cells[place].index, kind, value)
         return testimony(Path(witness), [cell.index for cell in cells], mirror)
 
 
@@ -125,7 +136,7 @@ def _guarded(work: Callable[..., None], said: str, *arguments: object) -> None:
         raise SystemExit(1) from None
 
 
-def _cells(sources: list[tuple[str, bool]], folder: str, root: str, witness: str) -> None:
+def _cells(sources: list[tuple[str, bool]], folder: str, environment: dict[str, str], failed: str) -> None:
     """Run cells in IPython's shell with the witness loaded, as the kernel would."""
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -133,14 +144,16 @@ def _cells(sources: list[tuple[str, bool]], folder: str, root: str, witness: str
 
     os.chdir(folder)
     sys.path.insert(0, "")  # as a kernel has it
-    os.environ.update(run_environment(Path(witness), Path(root)) | {"MPLBACKEND": "agg"})
+    os.environ.update(environment)
     shell: Any = InteractiveShell.instance(history_manager=None)
     type(shell).enable_gui = lambda *_: None  # a kernel has an event loop of its own
     load_ipython_extension(shell)
-    for source, may_fail in sources:
-        result = shell.run_cell(source, store_history=True)
-        if not may_fail:
-            result.raise_error()
+    for place, (source, may_fail) in enumerate(sources):
+        error = shell.run_cell(source, store_history=True).error_in_exec
+        if error is not None and not may_fail:
+            told = [place, type(error).__name__, str(error)]
+            Path(failed).write_text(json.dumps(told), encoding="utf-8")
+            return
     shell.run_cell("get_ipython().run_line_magic('nbship_testify', '')").raise_error()
 
 

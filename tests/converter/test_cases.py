@@ -3,13 +3,15 @@
 A case is a heading, a sentence that says why, a fence ``notebook`` (cells separated by ``---``; a first line
 ``# tag: step:NAME`` tags a cell, ``#md`` makes it Markdown), and then what must come out:
 
+- a first line ``# run: N`` gives a cell its execution count;
 - fences named after modules (``python data.py``) hold lines that must stand there, one after the other, and
   ``not data.py`` text that must not;
 - ``findings`` holds the codes that are told;
 - ``equal`` holds the names of Results: such a case is really run, as a notebook and as a package, and every
   one of them must be equal; without it the case is compiled from syntax alone;
+- ``volatile`` holds the names that two runs of the notebook itself do not agree on;
 - ``file NAME`` is a file that the notebook finds beside it;
-- ``refused`` holds a part of the message with which the notebook is refused.
+- ``refused`` holds a part of the message with which the notebook is refused, when it is to be run.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ class Case:
     files: dict[str, str] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
     equal: list[str] | None = None
+    volatile: list[str] = field(default_factory=list)
     refused: str = ""
 
 
@@ -63,6 +66,7 @@ def _cases() -> Iterator[Case]:
                 files=_named(fences, "file "),
                 findings=fences.get("findings", "").split(),
                 equal=None if equal is None else equal.split(),
+                volatile=fences.get("volatile", "").split(),
                 refused=fences.get("refused", "").strip(),
             )
 
@@ -73,13 +77,19 @@ def _named(fences: dict[str, str], prefix: str) -> dict[str, str]:
 
 def _content(case: Case) -> dict[str, Any]:
     tags: dict[int, list[str]] = {}
+    counts: dict[int, int] = {}
     cells = []
     for place, cell in enumerate(case.cells.strip("\n").split("\n---\n")):
-        found = re.match(r"# tag: (.+)\n", cell)
-        if found:
-            tags[place] = found[1].split()
-        cells.append(cell[found.end() :] if found else cell)
-    return notebook("\n---\n".join(cells), tags)
+        found = re.match(r"(?:# run: (?P<count>\d+)\n)?(?:# tag: (?P<tags>.+)\n)?", cell)
+        assert found
+        tags[place] = (found["tags"] or "").split()
+        if found["count"]:
+            counts[place] = int(found["count"])
+        cells.append(cell[found.end() :])
+    content = notebook("\n---\n".join(cells), tags)
+    for place, count in counts.items():
+        content["cells"][place]["execution_count"] = count
+    return content
 
 
 def _compiled(case: Case, folder: Path) -> tuple[dict[str, str], list[str]]:
@@ -93,7 +103,8 @@ def _compiled(case: Case, folder: Path) -> tuple[dict[str, str], list[str]]:
         )
         return modules, [finding.code for finding in [*findings, *more]]
     done = rehearse(_content(case), folder)
-    assert done.verification.names == dict.fromkeys(case.equal, "equal"), done.verification
+    wanted = dict.fromkeys(case.equal, "equal") | dict.fromkeys(case.volatile, "volatile")
+    assert done.verification.names == wanted, done.verification
     assert done.files == done.again, "compiled anew it comes out otherwise"
     texts = {
         path.removeprefix("src/demo/"): text
@@ -120,7 +131,7 @@ def test_a_case_becomes_what_it_says(case: Case, tmp_path: Path) -> None:
         (tmp_path / name).write_text(text, encoding="utf-8")
     if case.refused:
         with pytest.raises(NbshipError) as refusal:
-            _compiled(case, tmp_path)
+            rehearse(_content(case), tmp_path)
         assert case.refused in str(refusal.value)
         return
     texts, codes = _compiled(case, tmp_path)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import io
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,7 @@ def test_equal_digests_mean_equal_tokens(one: object, other: object) -> None:
         (LinearRegression(), LinearRegression().fit([[0], [1]], [0, 1])),
         (np.random.default_rng(1), np.random.default_rng(2)),
         (0.1, 0.2),
+        (io.StringIO("ab"), io.StringIO("ac")),
     ],
 )
 def test_what_differs_is_never_called_equal(one: object, other: object) -> None:
@@ -80,6 +82,7 @@ def test_what_differs_is_never_called_equal(one: object, other: object) -> None:
         (np.asfortranarray(np.eye(3)), np.eye(3)),
         (pd.DataFrame({"a": [1, None]}), pd.DataFrame({"a": [1, np.nan]})),
         (LinearRegression().fit([[0], [1]], [0, 1]), LinearRegression().fit([[0], [1]], [0, 1])),
+        (io.StringIO("ab"), io.StringIO("ab")),
     ],
 )
 def test_what_holds_the_same_is_equal(one: object, other: object) -> None:
