@@ -13,6 +13,7 @@ from nbship_magics.datasets import Datasets
 from nbship_magics.estimators import Estimators
 from nbship_magics.imports import ImportWatch
 from nbship_magics.metrics import Metrics, is_number
+from nbship_magics.readers import READERS
 from nbship_magics.session import Session
 
 _MOST_TYPES = 100
@@ -33,7 +34,7 @@ class Capture:
         self._metrics = Metrics(self._namespace)
         self.estimators = Estimators(session, self._namespace)
         self._imports = ImportWatch(
-            {"pandas": self._datasets.watch_pandas, "sklearn.metrics": self._metrics.watch_sklearn}
+            dict.fromkeys(READERS, self._datasets.watch) | {"sklearn.metrics": self._metrics.watch_sklearn}
         )
         self._text: CellText = _NOTHING
         self._ids: dict[str, int] = {}

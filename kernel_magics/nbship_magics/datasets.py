@@ -3,72 +3,51 @@
 from __future__ import annotations
 
 import functools
-import re
 import sys
 import threading
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from nbship.facts import DatasetHashed, DatasetRead
+from nbship_magics import readers
 from nbship_magics.background import THREAD_NAME
 from nbship_magics.session import Session
-from nbship_magics.wrapping import Wrapping
+from nbship_magics.wrapping import Call, Wrapping
 
-PANDAS_READERS = (
-    "read_csv",
-    "read_table",
-    "read_fwf",
-    "read_parquet",
-    "read_feather",
-    "read_json",
-    "read_excel",
-    "read_pickle",
-    "read_orc",
-    "read_hdf",
-    "read_stata",
-    "read_sas",
-    "read_spss",
-    "read_xml",
-)
-_SOURCES = ("filepath_or_buffer", "path", "path_or_buf", "path_or_buffer", "io")
-_DATA = frozenset(
-    {
-        ".csv",
-        ".tsv",
-        ".txt",
-        ".parquet",
-        ".pq",
-        ".feather",
-        ".arrow",
-        ".json",
-        ".jsonl",
-        ".ndjson",
-        ".xlsx",
-        ".xls",
-    }
-    | {".pkl", ".pickle", ".npy", ".npz", ".h5", ".hdf5", ".orc", ".joblib", ".sqlite", ".db"}
-)
+_OPENS = frozenset({"open", "sqlite3.connect"})
+_CODE = (".py", ".pyc", ".so", ".ipynb", ".pyi", ".pth")
+_LIBRARIES = frozenset({"site-packages", "dist-packages", "__pycache__", "share"})
+_SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", "/lib/", "/run/", "/opt/", "/System/", "/Library/")
+#: Functions that libraries call a lot to load what is theirs.
+_INNER = frozenset({"numpy", "joblib", "scipy.io"})
+#: More reads of one source by one reader in one cell than this are a loop.
+_MOST_REPEATS = 3
+#: More files of one folder in one cell than this stand as the folder.
+_MOST_SINGLE = 20
+_MOST_LABELS = 2_000
 #: Above this a table is not copied to be hashed later where a later write could be seen (pandas before 3, numpy).
 _SMALL = 64 << 20
 
 
 class Datasets:
-    """Notices reads through pandas, and through ``open`` what no reader explains."""
+    """Notices reads through the readers of the libraries, and through ``open`` what no reader explains."""
 
     def __init__(self, session: Session, namespace: dict[str, Any]) -> None:
         self._session = session
         self._readers = Wrapping(namespace, self._noticed)
         self._opened: dict[str, None] = {}
         self._read: set[str] = set()
+        self._times: Counter[tuple[str, str]] = Counter()
         self._watching = False
         self._on = True
         sys.addaudithook(self._audit)
 
-    def watch_pandas(self, pandas: ModuleType) -> None:
-        """Wrap the readers of pandas."""
-        self._readers.wrap(pandas, PANDAS_READERS)
+    def watch(self, module: ModuleType) -> None:
+        """Wrap the readers of a library."""
+        self._readers.wrap(module, readers.functions(module, readers.READERS[module.__name__]))
 
     def remove(self) -> None:
         """Put the readers back. An audit hook cannot be taken away; from now on it returns at once."""
@@ -79,40 +58,49 @@ class Datasets:
         """Watch ``open`` from here."""
         self._opened.clear()
         self._read.clear()
+        self._times.clear()
         self._watching = self._on
 
     def end_cell(self) -> None:
-        """Record files that were opened and that no reader has explained."""
+        """Record files that were opened and that no reader has explained; many of one folder as that folder."""
         self._watching = False
-        for text in self._opened:
-            path = Path(text)
-            ours = path.absolute().is_relative_to(self._session.settings.home.absolute())
-            if str(path.absolute()) not in self._read and not ours and _is_users(path):
-                read = self._record(path, "open", None)
+        opened = [Path(text) for text in tuple(self._opened)]
+        unexplained = [path for path in opened if self._is_news(path)]
+        for path, several in _by_folder(unexplained):
+            read = self._record(path, "open", None)
+            if not several:
                 self._session.background.add(functools.partial(self._hash, read.ordinal, path, None))
 
+    def _is_news(self, path: Path) -> bool:
+        full = path.absolute()
+        ours = full.is_relative_to(self._session.settings.home.absolute())
+        return str(full) not in self._read and not ours and is_data(path)
+
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
-        if event != "open" or not self._watching:
+        if event not in _OPENS or not self._watching:
             return
-        path, mode = args[0], args[1]
+        path, mode = args[0], args[1] if event == "open" else None
         if threading.current_thread().name == THREAD_NAME:
             return  # our own hashing
-        if isinstance(path, str) and (mode is None or "r" in mode) and Path(path).suffix.lower() in _DATA:
+        if isinstance(path, str) and (mode is None or "r" in mode) and not path.endswith(_CODE):
             self._opened[path] = None
 
-    def _noticed(
-        self, reader: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any, _: bool
-    ) -> None:
+    def _noticed(self, call: Call) -> None:
         if not self._on:
             return
-        given = args[0] if args else next((kwargs[name] for name in _SOURCES if name in kwargs), None)
-        source = _source(given)
+        source = readers.source_of(call.module, call.function, call.args, call.kwargs)
+        reader = f"{call.module}.{call.function}"
         if isinstance(source, Path):
             self._read.add(str(source.absolute()))
-        frame = result if type(result).__name__ == "DataFrame" else None
-        read = self._record(source, f"pandas.{reader}", frame)
+            if not call.by_user and call.module in _INNER and not is_data(source):
+                return  # a library reads what it brought along
+        self._times[str(source), reader] += 1
+        if self._times[str(source), reader] > _MOST_REPEATS:
+            return  # a loop, or %%timeit
+        table = readers.table_of(call.result)
+        read = self._record(source, reader, table)
         file = source if isinstance(source, Path) and source.is_file() else None
-        held, problem = snapshot(frame) if frame is not None else (None, None)
+        held, problem = snapshot(table) if table is not None else (None, None)
         self._session.background.add(lambda: self._hash(read.ordinal, file, held, problem))
 
     def _record(self, source: Path | str, reader: str, frame: Any) -> DatasetRead:
@@ -124,7 +112,7 @@ class Datasets:
             source=name,
             reader=reader,
             rows=len(frame) if frame is not None else None,
-            columns=tuple(str(label) for label in frame.columns) if frame is not None else (),
+            columns=_labels(frame),
         )
         return self._session.record(fact)
 
@@ -144,6 +132,12 @@ class Datasets:
         self._session.record(fact)
 
 
+def _labels(table: Any) -> tuple[str, ...]:
+    """Give the names of a table's columns; an array has none, and what has no end of them is cut."""
+    labels = getattr(table, "column_names", None) or getattr(table, "columns", ())
+    return tuple(str(label) for label in list(labels)[:_MOST_LABELS]) if isinstance(labels, Iterable) else ()
+
+
 def snapshot(frame: Any) -> tuple[Any, str | None]:
     """Give a frame that later writes of the user do not reach, or None and why there is none."""
     if type(frame).__module__.partition(".")[0] in {"pyarrow", "polars"}:
@@ -159,18 +153,6 @@ def _copies_on_write() -> bool:
     return pandas is not None and int(pandas.__version__.partition(".")[0]) >= 3  # noqa: PLR2004  # pandas 3
 
 
-def _source(given: Any) -> Path | str:
-    """Give the path of a source, or a text for one that is none: a URL without who asks, a buffer."""
-    if hasattr(given, "__fspath__"):
-        given = given.__fspath__()
-    if isinstance(given, str) and re.match(r"[a-z][a-z0-9+.-]*://", given, re.IGNORECASE):
-        return re.sub(r"//[^/@]*@", "//", given.partition("?")[0])
-    if isinstance(given, str):
-        return Path(given).expanduser()
-    name = getattr(given, "name", None)
-    return Path(name) if isinstance(name, str) and Path(name).is_file() else "(in memory)"
-
-
 def shown_path(path: Path) -> str:
     """Give a path as it may be kept: as the user wrote it, or from here, and never the machine's own."""
     if not path.is_absolute():
@@ -181,9 +163,22 @@ def shown_path(path: Path) -> str:
         return path.name
 
 
-def _is_users(path: Path) -> bool:
-    """Tell the user's data from what libraries open of their own."""
+def is_data(path: Path) -> bool:
+    """Tell the user's data from code, and from what the system and libraries open of their own."""
     full = path.absolute()
     parts = full.parts
-    libraries = any(part in {"site-packages", "dist-packages"} or part.startswith(".") for part in parts)
-    return not libraries and not full.is_relative_to(sys.prefix) and full.is_file()
+    libraries = any(part in _LIBRARIES or part.startswith(".") for part in parts)
+    return (
+        not libraries
+        and not str(full).startswith(_SYSTEM)
+        and not full.is_relative_to(sys.prefix)
+        and not full.is_relative_to(sys.base_prefix)
+        and full.is_file()
+    )
+
+
+def _by_folder(paths: Sequence[Path]) -> list[tuple[Path, bool]]:
+    """Give each path, and whether it stands for many: a folder whose files were read one after the other."""
+    counts = Counter(path.parent for path in paths)
+    places = [path.parent if counts[path.parent] > _MOST_SINGLE else path for path in paths]
+    return [(place, place in counts and counts[place] > _MOST_SINGLE) for place in dict.fromkeys(places)]

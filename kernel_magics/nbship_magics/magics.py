@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.display import display
 
 from nbship import config
 from nbship.errors import NbshipError
-from nbship.worker import Answers
-from nbship_magics import origin, panel
 from nbship_magics.capture import Capture
-from nbship_magics.overview import overview
-from nbship_magics.registering import register
+
+if TYPE_CHECKING:
+    from nbship.worker import Answers
 
 USAGE = """%ship                                   what is recorded so far
 %ship on | off                          record, or do not
@@ -108,6 +106,8 @@ class Magics:
         parser.add_argument("--name", required=True)
         parser.add_argument("--reference")
         given = parser.parse_args(words)
+        from nbship_magics.registering import register
+
         if self._capture is None:
             self._say(f"{given.name} is not registered: recording is off in this kernel")
             return
@@ -133,12 +133,18 @@ class Magics:
         if model is None:
             raise UsageError("%ship status: which model? `%ship status MODEL`")
         try:
+            from nbship_magics import panel
+
             return panel.view(self._asked().ask(ask="state", model=model, profile="default"))
         except (OSError, ValueError) as error:
             raise UsageError(f"%ship status: the worker does not answer: {error}") from None
 
     def export(self, words: list[str]) -> None:
         """Carry this notebook to a package: what `nbship export` does, from the saved file."""
+        import subprocess
+
+        from nbship_magics import origin
+
         notebook = origin.notebook_path(self._shell.user_ns)
         if notebook is None or len(words) != 1:
             raise UsageError(
@@ -162,6 +168,8 @@ class Magics:
             self._answers.close()
 
     def _show(self) -> None:
+        from nbship_magics.overview import overview
+
         session = self._capture.session if self._capture is not None else None
         facts, run = (session.facts, session.run) if session else ([], 0)
         display(overview(facts, run=run, recording=self._recording))  # type: ignore[no-untyped-call]  # IPython is half typed
@@ -172,6 +180,8 @@ class Magics:
 
     def _asked(self) -> Answers:
         if self._answers is None:
+            from nbship.worker import Answers
+
             self._answers = Answers(config.load().worker_log)
         return self._answers
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
-from nbship_magics.wrapping import Wrapping
+from nbship_magics.wrapping import Call, Wrapping
 
 _METRIC = re.compile(r"_(score|error|loss|coef|deviance|variance|accuracy|kappa)$|^(auc|dcg|d2_\w+)$")
 _MOST_PER_CELL = 1000
@@ -39,11 +39,9 @@ class Metrics:
         names = {id(self._namespace[name]): name for name in bound if name in self._namespace}
         return [(names.get(id(value), function), float(value), function) for function, value in self._results]
 
-    def _noticed(
-        self, function: str, _args: Any, _kwargs: Mapping[str, Any], result: Any, by_user: bool
-    ) -> None:
-        if by_user and is_number(result) and len(self._results) < _MOST_PER_CELL:
-            self._results.append((function, result))
+    def _noticed(self, call: Call) -> None:
+        if call.by_user and is_number(call.result) and len(self._results) < _MOST_PER_CELL:
+            self._results.append((call.function, call.result))
 
 
 def is_number(value: Any) -> bool:

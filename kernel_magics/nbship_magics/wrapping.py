@@ -6,13 +6,29 @@ import functools
 import inspect
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 _log = logging.getLogger("nbship.magics")
 
-Notice = Callable[[str, tuple[Any, ...], Mapping[str, Any], Any, bool], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that is over; ``by_user`` where the user's own code made it, not a library."""
+
+    module: str
+    function: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    result: Any
+    by_user: bool
+
+
+Notice = Callable[[Call], None]
 
 
 def _caller_globals() -> Any:
@@ -26,13 +42,13 @@ class Wrapping:
     """Wraps functions of modules. The original always runs, its exceptions are its own, ours are logged.
 
     ``namespace`` is the user's: aliases in it (``from pandas import read_csv``, made before we came) are replaced
-    too. ``notice`` is told the name, arguments, result, and whether the user's own code made the call.
+    too. ``notice`` is told of each call, once it is over; of calls inside a call, in one thread, only of the outermost.
     """
 
     def __init__(self, namespace: dict[str, Any], notice: Notice) -> None:
         self._namespace = namespace
         self._notice = notice
-        self._depth = 0
+        self._inside = threading.local()
         self._places: list[tuple[Any, str, Any, Any]] = []
 
     def wrap(self, module: ModuleType, functions: Iterable[str]) -> None:
@@ -40,7 +56,7 @@ class Wrapping:
         for name in functions:
             original = getattr(module, name, None)
             if callable(original) and not hasattr(original, "__nbship__"):
-                telling = self._telling(name, original)
+                telling = self._telling(module.__name__, name, original)
                 home = sys.modules.get(getattr(original, "__module__", "") or "")
                 for place in {id(module): module, id(home): home}.values():
                     if place is not None and getattr(place, name, None) is original:
@@ -60,25 +76,28 @@ class Wrapping:
         for alias in [name for name, value in self._namespace.items() if value is old]:
             self._namespace[alias] = new
 
-    def _telling(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _telling(self, module: str, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def telling(*args: Any, **kwargs: Any) -> Any:
-            outermost = self._depth == 0
-            self._depth += 1
+            __tracebackhide__ = True  # IPython leaves this frame out of the user's traceback
+            if getattr(self._inside, "call", False):
+                return original(*args, **kwargs)
+            self._inside.call = True
             try:
                 result = original(*args, **kwargs)
             finally:
-                self._depth -= 1
-            if outermost:
-                by_user = _caller_globals() is self._namespace
-                self._tell(name, args, kwargs, result, by_user)
+                self._inside.call = False
+            by_user = _caller_globals() is self._namespace
+            self._tell(
+                Call(module=module, function=name, args=args, kwargs=kwargs, result=result, by_user=by_user)
+            )
             return result
 
         telling.__nbship__ = True  # type: ignore[attr-defined]  # so that nobody wraps it twice
         return telling
 
-    def _tell(self, name: str, args: Any, kwargs: Any, result: Any, by_user: bool) -> None:
+    def _tell(self, call: Call) -> None:
         try:
-            self._notice(name, args, kwargs, result, by_user)
+            self._notice(call)
         except Exception:  # noqa: BLE001  # a wrapper never costs the user a result
-            _log.exception("a call of %s was not recorded", name)
+            _log.exception("a call of %s was not recorded", call.function)

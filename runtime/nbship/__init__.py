@@ -5,13 +5,20 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-from importlib.metadata import version as _version
 from typing import Any
 
 __all__ = ["__version__", "load_ipython_extension", "unload_ipython_extension"]
 
-__version__ = _version("nbship")
+__version__: str
+
+
+def __getattr__(name: str) -> str:
+    """Give the version when somebody asks: what is installed is told by importlib.metadata, which is slow to import."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version("nbship")
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -25,8 +32,13 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 def _call(name: str, shell: Any) -> None:
-    """Call what the kernel's part offers under ``name``; the core knows it by entry point only."""
-    found = [entry for entry in entry_points(group="nbship.ipython") if entry.name == name]
+    """Call what the kernel's part offers under ``name``; the core knows it by entry point only.
+
+    Only nbship's own entry points are read: reading those of every distribution takes longer than all the rest.
+    """
+    from importlib.metadata import distribution
+
+    found = distribution("nbship").entry_points.select(group="nbship.ipython", name=name)
     try:
         for entry in found:
             entry.load()(shell)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +127,8 @@ def _project_table(start: Path) -> tuple[Path | None, Mapping[str, Any]]:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
+    import tomllib  # most notebooks have no pyproject.toml above them
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
