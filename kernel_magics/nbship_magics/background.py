@@ -27,6 +27,11 @@ class Background:
             self._thread.start()
         self._jobs.put(job)
 
+    @property
+    def thread_id(self) -> int | None:
+        """The system's number of the thread, once there is one."""
+        return self._thread.native_id if self._thread is not None else None
+
     def wait(self, timeout_s: float) -> bool:
         """Wait until all jobs given so far are done; False if that took too long."""
         if self._thread is None or not self._thread.is_alive():

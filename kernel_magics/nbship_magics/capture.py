@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nbship.facts import CellRan, EnvironmentSeen, MetricComputed, ParameterSet
-from nbship_magics import cells, origin, stamps
-from nbship_magics.cells import CellText
+from nbship_magics import cells, origin, process, stamps
+from nbship_magics.cells import CellText, Named
 from nbship_magics.datasets import Datasets
 from nbship_magics.estimators import Estimators
+from nbship_magics.figures import Figures
 from nbship_magics.imports import ImportWatch
-from nbship_magics.metrics import Metrics, is_number
+from nbship_magics.metrics import WATCHED, Metrics, is_number
 from nbship_magics.readers import READERS
 from nbship_magics.session import Session
 
 _MOST_TYPES = 100
+_MOST_SCHEMAS = 20
+_MOST_COLUMNS = 200
 _NOTHING = cells.read("", "")
 
 
@@ -33,8 +36,9 @@ class Capture:
         self._datasets = Datasets(session, self._namespace)
         self._metrics = Metrics(self._namespace)
         self.estimators = Estimators(session, self._namespace)
+        self._figures = Figures(session, shell)
         self._imports = ImportWatch(
-            dict.fromkeys(READERS, self._datasets.watch) | {"sklearn.metrics": self._metrics.watch_sklearn}
+            dict.fromkeys(READERS, self._datasets.watch) | dict.fromkeys(WATCHED, self._metrics.watch)
         )
         self._text: CellText = _NOTHING
         self._ids: dict[str, int] = {}
@@ -49,6 +53,7 @@ class Capture:
         self._shell.events.register("pre_run_cell", self.before_cell)
         self._shell.events.register("post_run_cell", self.after_cell)
         self._imports.install()
+        self._figures.install()
 
     def _begin_session(self) -> None:
         self.session.record(origin.session_started(self._namespace))
@@ -60,6 +65,7 @@ class Capture:
         self._imports.remove()
         self._datasets.remove()
         self._metrics.remove()
+        self._figures.remove()
 
     def before_cell(self, info: Any) -> None:
         """Remember how things stand."""
@@ -92,12 +98,14 @@ class Capture:
         self._ids = {name: id(value) for name, value in self._namespace.items()}
         self._stamps = stamps.stamps(self._text.touched - self._text.stored, self._namespace)
         self._metrics.begin_cell()
+        self._figures.begin_cell()
         self._datasets.begin_cell()
 
     def _end(self, result: Any, duration_s: float) -> None:
+        unexplained = self._datasets.unexplained()
         self._datasets.end_cell()
         bound = self._bound()
-        self._record_cell(result, duration_s, bound)
+        self._record_cell(result, duration_s, bound, unexplained)
         self._record_parameters()
         self._record_metrics(result, bound)
         self.estimators.end_cell(self._text)
@@ -115,7 +123,7 @@ class Capture:
             and not (name in hidden and hidden[name] is value)
         ]
 
-    def _record_cell(self, result: Any, duration_s: float, bound: list[str]) -> None:
+    def _record_cell(self, result: Any, duration_s: float, bound: list[str], unexplained: int) -> None:
         error = result.error_before_exec or result.error_in_exec
         touched = self._text.touched - self._text.stored - set(bound)
         after = stamps.stamps(touched, self._namespace)
@@ -133,6 +141,9 @@ class Capture:
             changed=tuple(sorted(name for name in both if self._stamps[name] != after[name])),
             unchecked=tuple(sorted(watched - both)),
             types={name: _type(self._namespace[name]) for name in sorted(bound)[:_MOST_TYPES]},
+            schemas=_schemas(bound, self._namespace),
+            memory=process.memory(),
+            unexplained=unexplained,
         )
         self.session.record(fact)
 
@@ -140,13 +151,17 @@ class Capture:
         for name, value in self._text.constants:
             if name in self._namespace:  # the cell may have failed before it came to this
                 self.session.record(self._stamped(ParameterSet, name=name, value=value))
+        for name, choice in self._text.choices:
+            value = self._namespace.get(choice.name) if isinstance(choice, Named) else choice
+            if value is None or type(value) in {bool, int, float, str}:
+                self.session.record(self._stamped(ParameterSet, name=name, value=value))
 
     def _record_metrics(self, result: Any, bound: list[str]) -> None:
         for name, number, function in self._metrics.found(bound):
-            self._record_metric(name or function, number, function)
+            self._record_metric(name, number, function)
         for score in self._text.scores:
             value: Any = self._namespace.get(score.target) if score.target else result.result
-            if is_number(value) and result.success:
+            if is_number(value) and result.success and not self._metrics.holds(value):
                 self._record_metric(score.target or f"{score.estimator}.score", float(value), "score")
 
     def _record_metric(self, name: str, value: float, function: str) -> None:
@@ -172,6 +187,22 @@ class Capture:
         last = [fact for fact in self.session.facts if isinstance(fact, EnvironmentSeen)][-1:]
         if not last or last[0].requirements != found:
             self.session.record(EnvironmentSeen(requirements=found))
+
+
+def _schemas(names: list[str], namespace: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Give columns and dtypes of the frames under some names: as many as somebody would read."""
+    frames = [
+        (name, namespace[name]) for name in sorted(names) if type(namespace[name]).__name__ == "DataFrame"
+    ]
+    return {name: _schema(frame) for name, frame in frames[:_MOST_SCHEMAS]}
+
+
+def _schema(frame: Any) -> dict[str, str]:
+    try:
+        pairs = zip(list(frame.columns)[:_MOST_COLUMNS], list(frame.dtypes)[:_MOST_COLUMNS], strict=True)
+        return {str(label): str(dtype) for label, dtype in pairs}
+    except Exception:  # noqa: BLE001  # a frame of another library, or one that is not well
+        return {}
 
 
 def _type(value: Any) -> str:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbship.facts import Scalar
 
 _STEP = re.compile(r"\A\s*%%ship[ \t]+(?P<step>[A-Za-z_][\w.:]*)[ \t]*$", re.MULTILINE)
 _FITS = frozenset({"fit", "fit_transform", "fit_predict", "partial_fit"})
+#: Calls that give a random generator its state; a name of its own tells each from other functions.
+_SEEDS = frozenset(
+    {"seed", "manual_seed", "set_seed", "set_random_seed", "seed_everything", "default_rng", "RandomState"}
+)
+_SPLITS = frozenset({"train_test_split", "KFold", "StratifiedKFold", "ShuffleSplit", "StratifiedShuffleSplit", "TimeSeriesSplit", "GroupKFold", "RepeatedKFold"})  # fmt: skip
+_SPLIT_WORDS = frozenset({"test_size", "train_size", "random_state", "shuffle", "n_splits", "n_repeats"})
 _LONGEST_TEXT = 250
 _SECRET = re.compile(r"pass(word|wd|phrase)|secret|token|api_?key|credential|private_?key", re.IGNORECASE)
 REDACTED = "<redacted>"
@@ -34,14 +41,22 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A value that stands under a name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CellText:
-    """A cell, read."""
+    """A cell, read. ``choices`` are seeds, and how data was split: what a call was given, by the call's name."""
 
     source_hash: str
     step: str | None
     stored: frozenset[str]
     touched: frozenset[str]
     constants: tuple[tuple[str, Scalar], ...]
+    choices: tuple[tuple[str, Scalar | Named], ...]
     fits: tuple[Fit, ...]
     scores: tuple[Score, ...]
 
@@ -71,6 +86,7 @@ def read(source: str, code: str) -> CellText:
         stored=frozenset(node.id for node in found if isinstance(node.ctx, ast.Store)),
         touched=frozenset(node.id for node in found),
         constants=tuple(pair for statement in tree.body for pair in _constants(statement)),
+        choices=tuple(_choices(tree)),
         fits=tuple(_fits(tree)),
         scores=tuple(score for statement in tree.body for score in _scores(statement)),
     )
@@ -93,6 +109,25 @@ def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[str, Scalar]]:
         return []
     constant = _constant(value)
     return [] if constant is None else [(target.id, shown(target.id, constant))]
+
+
+def _choices(tree: ast.Module) -> Iterator[tuple[str, Scalar | Named]]:
+    """Give ``np.random.seed(42)`` as ``("np.random.seed", 42)``, and of splits what they were told."""
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        name = ast.unparse(call.func) if isinstance(call.func, ast.Name | ast.Attribute) else ""
+        last = name.rpartition(".")[2]
+        if last in _SEEDS and (call.args or call.keywords):
+            value = _chosen(call.args[0] if call.args else call.keywords[0].value)
+            if isinstance(value, int | Named) and not isinstance(value, bool):
+                yield name, value
+        elif last in _SPLITS:
+            for keyword in call.keywords:
+                if keyword.arg in _SPLIT_WORDS and (value := _chosen(keyword.value)) is not None:
+                    yield f"{last}.{keyword.arg}", value
+
+
+def _chosen(value: ast.expr) -> Scalar | Named:
+    return Named(name=value.id) if isinstance(value, ast.Name) else _constant(value)
 
 
 def _constant(value: ast.expr) -> Scalar:

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from nbship.facts import DatasetHashed, DatasetRead
-from nbship_magics import readers
+from nbship_magics import process, readers
 from nbship_magics.background import THREAD_NAME
 from nbship_magics.session import Session
 from nbship_magics.wrapping import Call, Wrapping
@@ -28,6 +28,9 @@ _MOST_REPEATS = 3
 #: More files of one folder in one cell than this stand as the folder.
 _MOST_SINGLE = 20
 _MOST_LABELS = 2_000
+#: Bytes read in a cell that nobody asks about, and how often over readers may read what they open.
+_MUCH = 1 << 20
+_TIMES_READ = 3
 #: Above this a table is not copied to be hashed later where a later write could be seen (pandas before 3, numpy).
 _SMALL = 64 << 20
 
@@ -38,7 +41,8 @@ class Datasets:
     def __init__(self, session: Session, namespace: dict[str, Any]) -> None:
         self._session = session
         self._readers = Wrapping(namespace, self._noticed)
-        self._opened: dict[str, None] = {}
+        self._opened: Counter[str] = Counter()
+        self._read_before: int | None = None
         self._read: set[str] = set()
         self._times: Counter[tuple[str, str]] = Counter()
         self._watching = False
@@ -59,17 +63,31 @@ class Datasets:
         self._opened.clear()
         self._read.clear()
         self._times.clear()
+        self._read_before = process.bytes_read(self._session.background.thread_id)
         self._watching = self._on
 
     def end_cell(self) -> None:
         """Record files that were opened and that no reader has explained; many of one folder as that folder."""
         self._watching = False
-        opened = [Path(text) for text in tuple(self._opened)]
+        opened = [Path(text) for text in tuple(self._opened) if not text.endswith(_CODE)]
         unexplained = [path for path in opened if self._is_news(path)]
         for path, several in _by_folder(unexplained):
             read = self._record(path, "open", None)
             if not several:
                 self._session.background.add(functools.partial(self._hash, read.ordinal, path, None))
+
+    def unexplained(self) -> int:
+        """Give the bytes that were read in this cell and that no file which we saw opened explains; 0 for few.
+
+        A file may be read more than once by those who open it, so only what is far above its size counts.
+        """
+        after = process.bytes_read(self._session.background.thread_id)
+        if after is None or self._read_before is None or after - self._read_before < _MUCH:
+            return 0
+        read = after - self._read_before
+        explained = sum(times * _size(Path(path)) for path, times in tuple(self._opened.items()))
+        explained += sum(_size(Path(path)) for path in self._read - self._opened.keys())
+        return read - explained if read > _TIMES_READ * explained + _MUCH else 0
 
     def _is_news(self, path: Path) -> bool:
         full = path.absolute()
@@ -82,8 +100,8 @@ class Datasets:
         path, mode = args[0], args[1] if event == "open" else None
         if threading.current_thread().name == THREAD_NAME:
             return  # our own hashing
-        if isinstance(path, str) and (mode is None or "r" in mode) and not path.endswith(_CODE):
-            self._opened[path] = None
+        if isinstance(path, str) and (mode is None or "r" in mode):
+            self._opened[path] += 1
 
     def _noticed(self, call: Call) -> None:
         if not self._on:
@@ -175,6 +193,15 @@ def is_data(path: Path) -> bool:
         and not full.is_relative_to(sys.base_prefix)
         and full.is_file()
     )
+
+
+def _size(path: Path) -> int:
+    try:
+        if path.is_dir():
+            return sum(_size(inner) for inner in path.iterdir())
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _by_folder(paths: Sequence[Path]) -> list[tuple[Path, bool]]:

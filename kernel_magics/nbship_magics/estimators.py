@@ -7,15 +7,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nbship.facts import EstimatorFitted, FrameProfiled, Scalar
+from nbship.facts import EstimatorFitted, FrameProfiled, MetricComputed, Scalar
 from nbship.tabular import is_tabular
 from nbship_magics.cells import CellText, Fit, shown
 from nbship_magics.datasets import snapshot
+from nbship_magics.metrics import is_number
 from nbship_magics.session import Session
 
+#: By library, how the names of classes end whose objects are made by fitting.
+_RESULTS: Mapping[str, tuple[str, ...]] = {
+    "statsmodels": ("Results", "ResultsWrapper"),
+    "xgboost": ("Booster",),
+    "lightgbm": ("Booster",),
+    "keras": ("History",),
+    "tensorflow": ("History",),
+}
+#: What a statistical result is judged by.
+_JUDGED_BY = ("rsquared", "rsquared_adj", "aic", "bic", "llf")
 _SHELL = frozenset({"In", "Out", "exit", "quit"})
 _MOST_IN_A_CONTAINER = 50
 _MOST_PARAMETERS = 100
+_MOST_EPOCHS = 1000
 _MLFLOW_TYPES: Mapping[str, str] = {
     "f8": "double",
     "f4": "float",
@@ -100,6 +112,16 @@ class Estimators:
                 rows=len(frame) if frame is not None else None,
             )
         )
+        for part, value in _judged(estimator):
+            self._session.record(
+                MetricComputed(
+                    cell=self._session.cell,
+                    source_hash=self._session.source_hash,
+                    name=f"{name}.{part}",
+                    value=value,
+                    function=part,
+                )
+            )
         if frame is not None:
             profile_later(self._session, fact.ordinal, frame)
         self._keep(estimator, fact.ordinal, frame, stamp)
@@ -134,9 +156,17 @@ class Estimators:
 
 
 def is_estimator(value: Any) -> bool:
-    """Tell an estimator by its class alone; no attribute of the object is touched."""
+    """Tell an estimator, or what a fit of another library gives, by its class alone; no attribute is touched."""
     kind = type(value)
-    return not isinstance(value, type) and hasattr(kind, "fit") and hasattr(kind, "get_params")
+    if isinstance(value, type):
+        return False
+    return (hasattr(kind, "fit") and hasattr(kind, "get_params")) or is_result(value)
+
+
+def is_result(value: Any) -> bool:
+    """Tell what is fitted from the beginning: statistical results, boosters, Keras' history of a training."""
+    kind = type(value)
+    return kind.__name__.endswith(_RESULTS.get(kind.__module__.partition(".")[0], ()))
 
 
 def fitted_state(estimator: Any) -> tuple[int, ...]:
@@ -144,6 +174,8 @@ def fitted_state(estimator: Any) -> tuple[int, ...]:
 
     scikit-learn's own rule: an attribute that ends in ``_``. Where a class knows better, it is asked.
     """
+    if is_result(estimator):
+        return (id(estimator),)
     try:
         if (own := getattr(type(estimator), "__sklearn_is_fitted__", None)) is not None and not own(
             estimator
@@ -162,13 +194,50 @@ def fitted_state(estimator: Any) -> tuple[int, ...]:
 
 
 def parameters(estimator: Any) -> dict[str, Scalar]:
-    """Give the plain parameters of an estimator; of a nested one its class."""
+    """Give the plain parameters of an estimator and those in it; of a nested one its class; what a search has found."""
     try:
-        given: Mapping[str, Any] = estimator.get_params(deep=False)
+        if is_result(estimator):
+            return _made_with(estimator)
+        given: Mapping[str, Any] = estimator.get_params(deep=True)
+        best = {f"best.{name}": value for name, value in _best(estimator).items()}
+        by_depth = sorted({**given, **best}.items(), key=lambda item: (item[0].count("__"), item[0]))
+        return {str(name): _plain(name, value) for name, value in by_depth[:_MOST_PARAMETERS]}
     except Exception:  # noqa: BLE001  # an estimator that cannot say is recorded without
         return {}
-    plain = {name: _plain(name, value) for name, value in sorted(given.items())[:_MOST_PARAMETERS]}
-    return {str(name): value for name, value in plain.items()}
+
+
+def _made_with(result: Any) -> dict[str, Scalar]:
+    """Give the formula of a statistical model, and what a training was told."""
+    model = getattr(result, "model", None)
+    formula = getattr(model, "formula", None)
+    told = vars(result).get("params")
+    given = {"model": type(model).__name__ if model is not None else None, "formula": formula}
+    given |= told if isinstance(told, dict) else {}
+    return {str(name): _plain(name, value) for name, value in given.items() if value is not None}
+
+
+def _judged(estimator: Any) -> Iterator[tuple[str, float]]:
+    """Give what a fit says of itself: a search's best score, a result's criteria, a training's losses by epoch."""
+    try:
+        state: Mapping[str, Any] = vars(estimator)
+        if is_number(best := state.get("best_score_")):
+            yield "best_score", float(best)
+        if not is_result(estimator):
+            return
+        history = state.get("history")
+        for measure, epochs in history.items() if isinstance(history, dict) else ():
+            yield from ((str(measure), float(value)) for value in list(epochs)[:_MOST_EPOCHS])
+        if type(estimator).__module__.startswith("statsmodels"):
+            for part in _JUDGED_BY:
+                if is_number(value := getattr(estimator, part, None)):
+                    yield part, float(value)
+    except Exception:  # noqa: BLE001  # what cannot be asked says nothing
+        return
+
+
+def _best(estimator: Any) -> Mapping[str, Any]:
+    found = vars(estimator).get("best_params_")
+    return found if isinstance(found, dict) else {}
 
 
 def _plain(name: str, value: Any) -> Scalar:

@@ -1,50 +1,185 @@
-"""The numbers that ``sklearn.metrics`` gives to the user's own code."""
+"""The numbers by which the user's own code measures: ``sklearn.metrics``, ``.score``, cross-validation, reports."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 from nbship_magics.wrapping import Call, Wrapping
 
+__all__ = ["WATCHED", "Measured", "Metrics", "is_number"]
+
+#: The modules whose import is waited for.
+WATCHED = ("sklearn.metrics", "sklearn.model_selection", "sklearn.base")
+
 _METRIC = re.compile(r"_(score|error|loss|coef|deviance|variance|accuracy|kappa)$|^(auc|dcg|d2_\w+)$")
+_REPORTS = ("classification_report",)
+_VALIDATIONS = ("cross_val_score", "cross_validate")
 _MOST_PER_CELL = 1000
+#: What stands between the user's ``.score(...)`` and the method that is asked in the end: pipelines and searches.
+_ON_THE_WAY = frozenset({"score", "scoring", "__call__", "_score", "_passthrough_scorer", "<lambda>", "fn"})
+_REPORT_LINE = re.compile(
+    r"^\s*(?P<what>accuracy|macro avg|weighted avg)\s+(?P<numbers>[\d.\s]+)$", re.MULTILINE
+)
+_REPORTED = ("precision", "recall", "f1-score")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A number that the user's code asked for: the function, and the object that it gave or that was measured."""
+
+    function: str
+    value: float
+    result: Any
+    part: str = ""
+    estimator: Any = None
 
 
 class Metrics:
-    """Keeps the results of a cell's metric calls, so that the names they are bound to can be found."""
+    """Keeps what a cell measures, so that the names it is bound to can be found."""
 
     def __init__(self, namespace: dict[str, Any]) -> None:
         self._namespace = namespace
         self._functions = Wrapping(namespace, self._noticed)
-        self._results: list[tuple[str, Any]] = []
+        self._scores: list[tuple[type, Any]] = []
+        self._found: list[Measured] = []
 
-    def watch_sklearn(self, module: ModuleType) -> None:
-        """Wrap the metric functions of ``sklearn.metrics``."""
+    def watch(self, module: ModuleType) -> None:
+        """Wrap what measures in a module."""
+        if module.__name__ == "sklearn.base":
+            self._watch_scores(module)
+            return
         offered: Iterable[str] = getattr(module, "__all__", ())
-        self._functions.wrap(module, [name for name in offered if _METRIC.search(name)])
+        wanted = (*_REPORTS, *_VALIDATIONS)
+        self._functions.wrap(module, [name for name in offered if _METRIC.search(name) or name in wanted])
 
     def remove(self) -> None:
         """Put the functions back."""
         self._functions.remove()
+        for kind, original in self._scores:
+            kind.score = original  # type: ignore[attr-defined]  # a mixin of scikit-learn's
+        self._scores.clear()
 
     def begin_cell(self) -> None:
         """Forget the last cell's results."""
-        self._results.clear()
+        self._found.clear()
 
-    def found(self, bound: Iterable[str]) -> list[tuple[str, float, str]]:
-        """Give ``(name, value, function)`` of each call: the variable that holds the very object, or the function."""
+    def found(self, bound: Iterable[str]) -> Iterator[tuple[str, float, str]]:
+        """Give ``(name, value, function)`` of each number.
+
+        The name is that of the variable that holds the very object; else that of the estimator; else the function's.
+        """
         names = {id(self._namespace[name]): name for name in bound if name in self._namespace}
-        return [(names.get(id(value), function), float(value), function) for function, value in self._results]
+        for one in self._found:
+            own = names.get(id(one.result)) or self._estimator(one) or one.function
+            yield f"{own}.{one.part}" if one.part else own, one.value, one.function
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is one that is kept already."""
+        return any(one.result is value for one in self._found)
+
+    def _estimator(self, one: Measured) -> str | None:
+        if one.estimator is None:
+            return None
+        names = (name for name, value in self._namespace.items() if value is one.estimator and name[0] != "_")
+        return f"{name}.score" if (name := next(names, None)) else None
 
     def _noticed(self, call: Call) -> None:
-        if call.by_user and is_number(call.result) and len(self._results) < _MOST_PER_CELL:
-            self._results.append((call.function, call.result))
+        if not call.by_user or len(self._found) >= _MOST_PER_CELL:
+            return
+        if is_number(call.result):
+            self._keep(call, "", float(call.result))
+        elif call.function in _REPORTS:
+            for part, value in _report(call.result):
+                self._keep(call, part, value)
+        elif call.function in _VALIDATIONS:
+            for part, value in _validation(call.result):
+                self._keep(call, part, value)
+
+    def _keep(self, call: Call, part: str, value: float) -> None:
+        self._found.append(Measured(function=call.function, value=value, result=call.result, part=part))
+
+    def _watch_scores(self, module: ModuleType) -> None:
+        """Wrap the method that classifiers and regressors of every library inherit from scikit-learn."""
+        for name in ("ClassifierMixin", "RegressorMixin"):
+            kind = getattr(module, name, None)
+            original = vars(kind).get("score") if isinstance(kind, type) else None
+            if kind is not None and inspect.isfunction(original):
+                kind.score = self._scoring(original)
+                self._scores.append((kind, original))
+
+    def _scoring(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def scoring(estimator: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            result = original(estimator, *args, **kwargs)
+            asked = self._asked(estimator)
+            if asked is not None and is_number(result) and len(self._found) < _MOST_PER_CELL:
+                self._found.append(
+                    Measured(function="score", value=float(result), result=result, estimator=asked)
+                )
+            return result
+
+        return scoring
+
+    def _asked(self, estimator: Any) -> Any:
+        """Give the object that the user's own code asked for its score; None where a library did, in a search."""
+        frame = inspect.currentframe()
+        frame = frame.f_back.f_back if frame is not None and frame.f_back is not None else None
+        while frame is not None and frame.f_globals is not self._namespace:
+            if frame.f_code.co_name not in _ON_THE_WAY:
+                return None
+            estimator = frame.f_locals.get("self", estimator)
+            frame = frame.f_back
+        return estimator if frame is not None else None
 
 
-def is_number(value: Any) -> bool:
+def _report(result: Any) -> Iterator[tuple[str, float]]:
+    """Give accuracy and averages of a classification report, written or as a dict."""
+    if isinstance(result, Mapping):
+        for what, value in result.items():
+            if what == "accuracy" and is_number(value):
+                yield what, float(value)
+            elif str(what).endswith(" avg") and isinstance(value, Mapping):
+                yield from (
+                    (f"{what}.{part}".replace(" ", "_"), float(value[part]))
+                    for part in _REPORTED
+                    if part in value
+                )
+        return
+    for line in _REPORT_LINE.finditer(result if isinstance(result, str) else ""):
+        numbers = [float(text) for text in line["numbers"].split()]
+        parts = (
+            ("accuracy",)
+            if line["what"] == "accuracy"
+            else tuple(f"{line['what']}.{part}" for part in _REPORTED)
+        )
+        yield from ((part.replace(" ", "_"), number) for part, number in zip(parts, numbers, strict=False))
+
+
+def _validation(result: Any) -> Iterator[tuple[str, float]]:
+    """Give mean and standard deviation over the folds."""
+    scores = (
+        {"": result}
+        if not isinstance(result, Mapping)
+        else {f"{k}.": v for k, v in result.items() if k.startswith("test_")}
+    )
+    for prefix, folds in scores.items():
+        if (
+            getattr(folds, "ndim", 0) == 1
+            and getattr(getattr(folds, "dtype", None), "kind", "") == "f"
+            and len(folds)
+        ):
+            yield f"{prefix}mean", float(folds.mean())
+            yield f"{prefix}std", float(folds.std())
+
+
+def is_number(value: Any) -> TypeGuard[float]:
     """Tell whether a value is one number: Python's or numpy's, and no truth value."""
     if isinstance(value, bool):
         return False

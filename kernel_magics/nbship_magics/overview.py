@@ -72,6 +72,12 @@ def _rows(facts: Sequence[Fact]) -> Iterable[tuple[str, str, str]]:
                 yield "fitted", fact.name, f"{fact.type.rpartition('.')[2]}{on}{rows}"
             case MetricComputed():
                 yield "metric", fact.name, f"{fact.value:.6g}"
+            case CellRan(unexplained=unexplained) if unexplained:
+                yield (
+                    "unexplained",
+                    f"cell {fact.execution_count}",
+                    f"{unexplained / 1e6:.1f} MB read, by nobody we know",
+                )
             case ModelRegistered():
                 yield "model", fact.model, f"{fact.type.rpartition('.')[2]}, pending"
             case _:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,11 +38,17 @@ READERS: Mapping[str, tuple[str, ...]] = {
 }
 _NAMED = ("filepath_or_buffer", "path", "path_or_buf", "path_or_buffer", "io", "source", "sql", "query", "file", "fname", "filename", "name", "where", "input_file", "file_or_dir", "dataname", "filename_or_obj", "con")  # fmt: skip
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_FILE_IN_QUERY = re.compile(r"'([^']+\.(?:csv|tsv|parquet|pq|json|jsonl|ndjson|arrow|xlsx)(?:\.gz)?)'", re.IGNORECASE)
+_FILE_IN_QUERY = re.compile(
+    r"'([^']+\.(?:csv|tsv|parquet|pq|json|jsonl|ndjson|arrow|xlsx)(?:\.gz)?)'", re.IGNORECASE
+)
 _TABLE_IN_QUERY = re.compile(r"\b(?:from|join)\s+([A-Za-z_][\w.\"]*)", re.IGNORECASE)
 _QUERIES = frozenset({"sql", "query", "execute", "from_query", "read_sql", "read_sql_query", "read_database", "read_database_uri"})  # fmt: skip
 #: Readers whose first argument names something in a catalogue of their own.
-_CATALOGUES: Mapping[str, str] = {"seaborn": "seaborn", "statsmodels.datasets": "statsmodels", "datasets": "huggingface"}
+_CATALOGUES: Mapping[str, str] = {
+    "seaborn": "seaborn",
+    "statsmodels.datasets": "statsmodels",
+    "datasets": "huggingface",
+}
 #: Bunch-like results: the table as a whole, else its parts.
 _PARTS = ("frame", "data")
 
@@ -71,10 +78,11 @@ def source_of(module: str, function: str, args: tuple[Any, ...], kwargs: Mapping
 
 def located(given: Any) -> Path | str:
     """Give the path that an argument names; for a URL or a buffer a text."""
-    if isinstance(given, (list, tuple)) and given:
-        given = given[0]
-    if hasattr(given, "__fspath__"):
-        given = given.__fspath__()
+    if isinstance(given, (list, tuple)):
+        several: Sequence[Any] = given
+        return located(several[0]) if several else "(in memory)"
+    if isinstance(given, os.PathLike):
+        given = os.fsdecode(given)
     if isinstance(given, str) and _URL.match(given):
         return re.sub(r"//[^/@]*@", "//", given.partition("?")[0])
     if isinstance(given, str) and given:
@@ -109,7 +117,11 @@ def _joined(features: Any, target: Any = None) -> Any:
     if not is_tabular(features):
         return None
     kinds = [getattr(getattr(part, "dtype", None), "kind", "") for part in (features, target)]
-    if target is None or not all(kind and kind in "biuf" for kind in kinds) or getattr(target, "ndim", 0) != 1:
+    if (
+        target is None
+        or not all(kind and kind in "biuf" for kind in kinds)
+        or getattr(target, "ndim", 0) != 1
+    ):
         return features
     import numpy as np
 

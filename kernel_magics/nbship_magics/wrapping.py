@@ -15,7 +15,6 @@ from typing import Any
 _log = logging.getLogger("nbship.magics")
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A call that is over; ``by_user`` where the user's own code made it, not a library."""

@@ -53,6 +53,8 @@ class CellRan(Fact):
     """A cell ran: how it ended, how long it took, what it bound and what it changed in place.
 
     ``unchecked`` are names that the cell touches and nobody compared: they may or may not have changed.
+    ``schemas`` are columns and dtypes of the frames it bound; ``memory`` is what the process held at its end, in
+    bytes; ``unexplained`` the bytes that it read from files and that no reader we know explains.
     """
 
     kind: ClassVar[str] = "cell"
@@ -65,6 +67,9 @@ class CellRan(Fact):
     changed: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict)
+    schemas: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    memory: int | None = None
+    unexplained: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +141,16 @@ class MetricComputed(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FigureShown(Fact):
+    """A cell showed a picture: its bytes are in the blob store; ``place`` counts the pictures of a cell from 1."""
+
+    kind: ClassVar[str] = "figure"
+    blob: str
+    format: str
+    place: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentSeen(Fact):
     """The distributions that are really imported, as ``name==version``."""
 
@@ -182,6 +197,7 @@ KINDS: Mapping[str, type[Fact]] = {
         EstimatorFitted,
         FrameProfiled,
         MetricComputed,
+        FigureShown,
         EnvironmentSeen,
         ModelRegistered,
         SessionEnded,

@@ -52,6 +52,14 @@ class CellSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A picture of a run: where it goes among the artifacts, and the blob that holds it."""
+
+    path: str
+    blob: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """A model to be registered, and the reference profile in the blob store that goes with it."""
 
@@ -78,6 +86,7 @@ class RunRecord:
     datasets: tuple[Dataset, ...] = ()
     requirements: tuple[str, ...] = ()
     cells: tuple[CellSummary, ...] = ()
+    figures: tuple[Figure, ...] = ()
     registrations: tuple[Registration, ...] = ()
 
 

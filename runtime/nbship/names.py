@@ -36,6 +36,7 @@ TAG_CELLS: Final = "nbship.cells"
 TAG_ESTIMATORS: Final = "nbship.estimators"
 TAG_DATASETS: Final = "nbship.datasets"
 TAG_STEPS: Final = "nbship.steps"
+TAG_UNEXPLAINED: Final = "nbship.unexplained_bytes"
 TAG_PYTHON: Final = "nbship.python"
 TAG_DIRTY: Final = "nbship.git.dirty"
 
@@ -60,6 +61,7 @@ STAGE_ARCHIVED: Final = "archived"
 # Artifacts.
 ARTIFACT_ENVIRONMENT: Final = "nbship/environment.txt"
 ARTIFACT_CELLS: Final = "nbship/cells.json"
+ARTIFACT_FIGURES: Final = "figures"
 ARTIFACT_DRIFT: Final = "nbship/drift"
 ARTIFACT_PROFILE: Final = "nbship/profile.json"
 

@@ -21,6 +21,7 @@ from nbship.facts import (
     EnvironmentSeen,
     EstimatorFitted,
     Fact,
+    FigureShown,
     FrameProfiled,
     MetricComputed,
     ModelRegistered,
@@ -30,7 +31,7 @@ from nbship.facts import (
     SessionEnded,
     SessionStarted,
 )
-from nbship.model import CellSummary, Dataset, MetricValue, Registration, RunRecord
+from nbship.model import CellSummary, Dataset, Figure, MetricValue, Registration, RunRecord
 
 _F = TypeVar("_F", bound=Fact)
 
@@ -80,6 +81,7 @@ def _record(
         datasets=tuple(_datasets(facts, open_=open_)),
         requirements=environments[-1].requirements if environments else (),
         cells=tuple(_cells(_only(facts, CellRan))),
+        figures=tuple(_figures(facts)),
         registrations=tuple(_registrations(facts, profiled, open_=open_)),
     )
 
@@ -200,6 +202,17 @@ def _cells(facts: Iterable[CellRan]) -> Iterable[CellSummary]:
         )
 
 
+def _figures(facts: Sequence[Fact]) -> list[Figure]:
+    """Give the pictures that each cell showed when it ran last, named by the cell's number and their own."""
+    numbers: dict[str | None, int] = {}
+    for cell in _only(facts, CellRan):
+        numbers.setdefault(cell.cell, len(numbers) + 1)
+    shown: dict[str, str] = {}
+    for fact in _only(facts, FigureShown):
+        shown[f"cell-{numbers.get(fact.cell, 0):03}-{fact.place}.{fact.format}"] = fact.blob
+    return [Figure(path=path, blob=blob) for path, blob in shown.items()]
+
+
 def _tags(session: str, run: int, facts: Sequence[Fact], start: SessionStarted | None) -> dict[str, str]:
     cells = _only(facts, CellRan)
     steps = {fact.step: None for fact in cells if fact.step}
@@ -209,6 +222,7 @@ def _tags(session: str, run: int, facts: Sequence[Fact], start: SessionStarted |
         names.TAG_CELLS: str(len(cells)),
         names.TAG_ESTIMATORS: _json([_estimator(fact) for fact in _only(facts, EstimatorFitted)]),
         names.TAG_STEPS: ", ".join(steps) or None,
+        names.TAG_UNEXPLAINED: str(sum(fact.unexplained for fact in cells)).removeprefix("0") or None,
     }
     return {name: value[:_LONGEST_TAG] for name, value in (tags | _origin(start)).items() if value}
 

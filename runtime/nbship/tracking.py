@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from nbship import names
+from nbship.journal import Blobs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput, Run
+    from mlflow.entities import DatasetInput, FileInfo, Run
 
     from nbship.config import Config
     from nbship.model import Dataset, RunRecord
@@ -34,6 +35,7 @@ def write_run(client: MlflowClient, config: Config, record: RunRecord) -> str:
     _log_values(client, run_id, record, known=set(run.data.params))
     _log_datasets(client, run_id, record.datasets)
     _log_files(client, run_id, record)
+    _log_figures(client, run_id, record, Blobs(folder=config.blobs))
     if record.ended_ms is not None and run.info.status == "RUNNING":
         client.set_terminated(run_id, "FINISHED", record.ended_ms)
     return run_id
@@ -117,3 +119,21 @@ def _log_files(client: MlflowClient, run_id: str, record: RunRecord) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
         client.log_artifacts(run_id, folder)
+
+
+def _log_figures(client: MlflowClient, run_id: str, record: RunRecord, blobs: Blobs) -> None:
+    """Bring the pictures that are not there yet; one whose bytes are gone is left out."""
+    if not record.figures:
+        return
+    there = {Path(item.path).name: item for item in client.list_artifacts(run_id, names.ARTIFACT_FIGURES)}
+    with tempfile.TemporaryDirectory() as folder:
+        for figure in record.figures:
+            source = blobs.path(figure.blob)
+            if source.is_file() and not _is_there(there.get(figure.path), source):
+                (Path(folder) / figure.path).write_bytes(source.read_bytes())
+        if any(Path(folder).iterdir()):
+            client.log_artifacts(run_id, folder, names.ARTIFACT_FIGURES)
+
+
+def _is_there(artifact: FileInfo | None, source: Path) -> bool:
+    return artifact is not None and artifact.file_size == source.stat().st_size

@@ -9,6 +9,7 @@ from nbship.facts import (
     DatasetRead,
     EstimatorFitted,
     Fact,
+    FigureShown,
     FrameProfiled,
     MetricComputed,
     ModelRegistered,
@@ -76,6 +77,18 @@ def test_a_model_waits_for_its_reference_profile_while_the_kernel_lives() -> Non
     assert run_records("s", facts, live=False)[0].registrations[0].profile_blob is None
     more = session(*facts, FrameProfiled(of=0, profile_blob="b3:p"))
     assert run_records("s", more, live=True)[0].registrations[0].profile_blob == "b3:p"
+
+
+def test_a_picture_is_named_by_its_cell_and_the_last_one_stays() -> None:
+    ran = [CellRan(cell=cell, execution_count=n, succeeded=True) for n, cell in enumerate("aba", start=1)]
+    shown = [
+        FigureShown(cell="b", source_hash=source, blob=f"b3:{blob}", format="png", place=1)
+        for source, blob in (("old", 1), ("old", 2), ("new", 3))
+    ]
+    (record,) = run_records("s", session(*ran, *shown), live=True)
+    assert [(figure.path, figure.blob) for figure in record.figures] == [
+        ("cell-002-1.png", "b3:3"),
+    ]
 
 
 def test_a_run_ends_where_the_next_begins() -> None:

@@ -1,0 +1,40 @@
+"""What the system tells of this process: the memory it holds, the bytes it has read. Linux only; elsewhere nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["bytes_read", "memory"]
+
+_STATM = Path("/proc/self/statm")
+_IO = "/proc/self/io"
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
+
+
+def memory() -> int | None:
+    """Give the bytes of memory that the process holds now."""
+    try:
+        return int(_STATM.read_bytes().split()[1]) * _PAGE
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def bytes_read(without_thread: int | None = None) -> int | None:
+    """Give the bytes that the process has read so far, by whatever library and thread; of one thread not.
+
+    Memory-mapped reads are not among them. Source: proc(5), ``/proc/pid/io``, ``rchar``.
+    """
+    whole = _rchar(_IO)
+    if whole is None or without_thread is None:
+        return whole
+    return whole - (_rchar(f"/proc/self/task/{without_thread}/io") or 0)
+
+
+def _rchar(path: str) -> int | None:
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # twice a cell: the quickest way counts
+            first = file.read(64).split(b"\n", 1)[0]
+        return int(first.removeprefix(b"rchar:"))
+    except (OSError, ValueError):
+        return None
