@@ -29,9 +29,14 @@ KEYS: Mapping[str, type] = {
     "profiles": dict,  # named stores: profiles.NAME.tracking_uri
     "alerts": dict,
     "check": dict,
-    "data": dict,
+    "data": dict,  # data.store: where data versions are kept (any fsspec address); data.snapshot: keep all that is read
     "gates": dict,
     "rollout": dict,
+}
+#: The keys of [tool.nbship.data].
+DATA_KEYS: Mapping[str, type] = {
+    "store": str,  # an fsspec address or a folder (relative: from pyproject.toml); default: DVC's cache, else home
+    "snapshot": bool,  # whether a recorded notebook keeps every file that it reads, unasked; default: no
 }
 
 
@@ -40,7 +45,8 @@ class Config:
     """What this process works with.
 
     ``home`` holds journals, blobs and the default store; ``origin`` tells where ``tracking_uri`` came from;
-    ``project`` is the ``pyproject.toml`` that was read, if there is one with ``[tool.nbship]``.
+    ``project`` is the ``pyproject.toml`` that was read, if there is one with ``[tool.nbship]``; ``data_store`` is the
+    address that data versions go to, if one is named.
     """
 
     home: Path
@@ -49,6 +55,18 @@ class Config:
     experiment: str = names.DEFAULT_EXPERIMENT
     model: str | None = None
     project: Path | None = None
+    data_store: str | None = None
+    snapshot: bool = False
+
+    @property
+    def snapshots(self) -> Path:
+        """Where data versions are kept while no store is named."""
+        return self.home / names.FOLDER_SNAPSHOTS
+
+    @property
+    def origins(self) -> Path:
+        """Where it stands which file of this machine an exported pointer was made from."""
+        return self.home / names.FOLDER_ORIGINS
 
     @property
     def journals(self) -> Path:
@@ -86,7 +104,17 @@ def load(*, start: Path | None = None, profile: str | None = None) -> Config:
         experiment=table.get("experiment", names.DEFAULT_EXPERIMENT),
         model=table.get("model"),
         project=project,
+        data_store=_data_store(table, project),
+        snapshot=table.get("data", {}).get("snapshot", False),
     )
+
+
+def _data_store(table: Mapping[str, Any], project: Path | None) -> str | None:
+    given = os.environ.get(names.ENV_DATA_URL)
+    named = table.get("data", {}).get("store")
+    if given or named is None or project is None or "://" in named:
+        return given or named
+    return str(project.parent / Path(named).expanduser())
 
 
 def home_folder() -> Path:
@@ -136,12 +164,16 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _checked(table: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    for key, value in table.items():
-        where = f"{path} [tool.nbship]"
-        if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, n=1)
-            advice = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(KEYS))}"
-            raise InputError(f"unknown key {key!r}", where=where, help=advice)
-        if not isinstance(value, KEYS[key]):
-            raise InputError(f"{key!r} must be a {KEYS[key].__name__}", where=where)
+    _check(table, KEYS, f"{path} [tool.nbship]")
+    _check(table.get("data", {}), DATA_KEYS, f"{path} [tool.nbship.data]")
     return table
+
+
+def _check(table: Mapping[str, Any], keys: Mapping[str, type], where: str) -> None:
+    for key, value in table.items():
+        if key not in keys:
+            near = difflib.get_close_matches(key, keys, n=1)
+            advice = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(keys))}"
+            raise InputError(f"unknown key {key!r}", where=where, help=advice)
+        if not isinstance(value, keys[key]):
+            raise InputError(f"{key!r} must be a {keys[key].__name__}", where=where)

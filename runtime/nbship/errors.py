@@ -3,7 +3,7 @@
 NbshipError                 what, where, and ``help``: what to do
 ├── InputError              what was given cannot be used (exit code 2)
 ├── DataError               a file or table is not what it should be
-├── StoreError              the tracking store does not answer or refuses
+├── StoreError              a store (MLflow's, or the one of data versions) does not answer or refuses
 ├── RunError                a notebook or an exported package did not run to its end
 │   └── CellError           a cell of a notebook raised
 └── WriteError              a destination cannot be written without losing something
@@ -43,7 +43,7 @@ class DataError(NbshipError):
 
 
 class StoreError(NbshipError):
-    """The tracking store does not answer, or refuses."""
+    """A store, MLflow's or the one of data versions, does not answer, or refuses."""
 
 
 class RunError(NbshipError):

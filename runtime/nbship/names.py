@@ -7,6 +7,7 @@ from typing import Final
 # Environment variables.
 ENV_HOME: Final = "NBSHIP_HOME"
 ENV_CAPTURE: Final = "NBSHIP_CAPTURE"
+ENV_DATA_URL: Final = "NBSHIP_DATA_URL"
 ENV_TRACKING_URI: Final = "MLFLOW_TRACKING_URI"
 
 # Entry-point groups.
@@ -19,6 +20,8 @@ FOLDER_BLOBS: Final = "blobs"
 FOLDER_LOGS: Final = "logs"
 FOLDER_ARTIFACTS: Final = "artifacts"
 FOLDER_STATES: Final = "states"
+FOLDER_SNAPSHOTS: Final = "snapshots"
+FOLDER_ORIGINS: Final = "origins"
 FILE_DATABASE: Final = "mlflow.db"
 FILE_DRAIN_LOCK: Final = "drain.lock"
 FILE_WORKER_LOG: Final = "worker.log"

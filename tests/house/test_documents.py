@@ -34,6 +34,10 @@ def test_a_documented_command_exists_with_its_options(document: str, line: str) 
     words = line.split()
     command = main.get_command(click.Context(main), words[1])
     assert command is not None, f"{document}: nbship has no command {words[1]!r}"
+    if isinstance(command, click.Group):
+        within = command.get_command(click.Context(command), words[2])
+        assert within is not None, f"{document}: nbship {words[1]} has no command {words[2]!r}"
+        command = within
     options = {word.partition("=")[0] for word in words[2:] if word.startswith("--")}
     known = {option for parameter in command.params for option in parameter.opts}
     assert options <= known | {"--help"}, f"{document}: {line}"
