@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nbship.facts import CellRan, EnvironmentSeen, MetricComputed, ParameterSet
-from nbship_magics import cells, origin, process, stamps
+from nbship_magics import cells, origin, process
 from nbship_magics.cells import CellText, Named
+from nbship_magics.changes import Changes
 from nbship_magics.datasets import Datasets
 from nbship_magics.estimators import Estimators
 from nbship_magics.figures import Figures
@@ -33,6 +34,7 @@ class Capture:
         self._shell = shell
         self._namespace: dict[str, Any] = shell.user_ns
         self._clock = clock
+        self._changes = Changes(self._namespace)
         self._datasets = Datasets(session, self._namespace)
         self._metrics = Metrics(self._namespace)
         self.estimators = Estimators(session, self._namespace)
@@ -42,7 +44,6 @@ class Capture:
         )
         self._text: CellText = _NOTHING
         self._ids: dict[str, int] = {}
-        self._stamps: dict[str, stamps.Stamp] = {}
         self._modules = 0
         self._roots: frozenset[str] = frozenset()
         self._started: float | None = None
@@ -96,7 +97,7 @@ class Capture:
         self.session.cell = info.cell_id
         self.session.source_hash = self._text.source_hash
         self._ids = {name: id(value) for name, value in self._namespace.items()}
-        self._stamps = stamps.stamps(self._text.touched - self._text.stored, self._namespace)
+        self._changes.before(self._text.touched)
         self._metrics.begin_cell()
         self._figures.begin_cell()
         self._datasets.begin_cell()
@@ -125,10 +126,7 @@ class Capture:
 
     def _record_cell(self, result: Any, duration_s: float, bound: list[str], unexplained: int) -> None:
         error = result.error_before_exec or result.error_in_exec
-        touched = self._text.touched - self._text.stored - set(bound)
-        after = stamps.stamps(touched, self._namespace)
-        watched = {name for name in touched if stamps.is_watched(self._namespace.get(name))}
-        both = self._stamps.keys() & after.keys()
+        seen = self._changes.after(bound, duration_s)
         fact = CellRan(
             cell=self.session.cell,
             source_hash=self.session.source_hash,
@@ -138,8 +136,8 @@ class Capture:
             duration_s=duration_s,
             step=self._text.step,
             bound=tuple(sorted(bound)),
-            changed=tuple(sorted(name for name in both if self._stamps[name] != after[name])),
-            unchecked=tuple(sorted(watched - both)),
+            changed=seen.changed,
+            unchecked=seen.unchecked,
             types={name: _type(self._namespace[name]) for name in sorted(bound)[:_MOST_TYPES]},
             schemas=_schemas(bound, self._namespace),
             memory=process.memory(),

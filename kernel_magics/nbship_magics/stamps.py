@@ -13,9 +13,11 @@ BUDGET_BYTES = 4 << 20
 Stamp = tuple[Any, ...]
 
 
-def stamps(names: Iterable[str], namespace: Mapping[str, Any]) -> dict[str, Stamp]:
+def stamps(
+    names: Iterable[str], namespace: Mapping[str, Any], *, budget_bytes: int = BUDGET_BYTES
+) -> dict[str, Stamp]:
     """Give a stamp for each of the names that holds an array or a frame, as far as the budget goes."""
-    left = BUDGET_BYTES
+    left = budget_bytes
     found: dict[str, Stamp] = {}
     for name in sorted(names):
         value = namespace.get(name)

@@ -22,6 +22,7 @@ class Kernel:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.woken = 0
         monkeypatch.setattr("nbship_magics.extension.open_session", self._session)
+        monkeypatch.setattr("nbship_magics.changes.LEAST_S", 10.0)  # a busy machine is no reason to see less
         self.shell = InteractiveShell(config=ShellConfig({"HistoryManager": {"enabled": False}}))
         self.extension: Extension | None = None
 
