@@ -96,6 +96,7 @@ class Capture:
         self._text = cells.read(source, self._shell.transform_cell(source))
         self.session.cell = info.cell_id
         self.session.source_hash = self._text.source_hash
+        self.session.source = source
         self._ids = {name: id(value) for name, value in self._namespace.items()}
         self._changes.before(self._text.touched)
         self._metrics.begin_cell()

@@ -1,8 +1,13 @@
-"""A kernel's session: its journal, its background thread, and the worker that is woken now and then."""
+"""A kernel's session: its journal, its background thread, and the worker that is woken now and then.
+
+A fact is on its way to the operating system when `Session.record` returns; a cell that is killed later loses nothing
+of it. The disk is asked to keep it (for power cuts), and the worker is started, off the user's thread.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import threading
 import time
@@ -12,32 +17,41 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from nbship import config, names, worker
+from nbship import config, names, store, worker
 from nbship.config import Config
-from nbship.facts import CellRan, Fact, ModelRegistered, RunStarted, SessionEnded
+from nbship.facts import CellRan, CellSource, Fact, ModelRegistered, RunStarted, SessionEnded, StoreChosen
 from nbship.journal import Blobs, Journal, new_session_name
+from nbship_magics import sources
 from nbship_magics.background import Background
+from nbship_magics.user_runs import UserRuns
 
 _log = logging.getLogger("nbship.magics")
 _F = TypeVar("_F", bound=Fact)
 
-_LAST_JOBS_S = 20.0
-_SECONDS_BETWEEN_DRAINS = 30.0
+#: Jupyter kills a kernel 5 s after it has asked it to go.
+_LAST_JOBS_S = 4.0
+#: A worker stays while a kernel lives; this often a new one is started, which leaves if the other is still there.
+_SECONDS_BETWEEN_WAKES = 60.0
+_SECONDS_BETWEEN_SYNCS = 2.0
 
 
 class Session:
     """Takes facts and keeps them. Nothing here raises: what fails is told once, with the log's name."""
 
-    def __init__(self, settings: Config, *, wake: Callable[[Config], None] = worker.spawn_drain) -> None:
+    def __init__(self, settings: Config, *, wake: Callable[[Config], None] = worker.spawn) -> None:
         self.settings = settings
         self.background = Background()
         self.blobs = Blobs(folder=settings.blobs)
         self.facts: list[Fact] = []
         self.cell: str | None = None
         self.source_hash: str | None = None
+        self.source: str | None = None
         self._journal = Journal(settings.journals / new_session_name(datetime.now(UTC)))
         self._wake = wake
         self._woken_at: float | None = None
+        self._synced_at = 0.0
+        self._sources: set[str] = set()
+        self._user_runs = UserRuns()
         self._lock = threading.Lock()
         self._warned = False
         self._frames = 0
@@ -58,14 +72,51 @@ class Session:
         return self.settings.home / names.FOLDER_LOGS / names.FILE_MAGICS_LOG
 
     def record(self, fact: _F) -> _F:
-        """Keep a fact, and give it back stamped."""
+        """Keep a fact, and give it back stamped; a forked child keeps nothing."""
+        if not self._journal.is_ours:
+            return fact  # and the lock may be held by a thread that the child does not have
+        if fact.kind == CellRan.kind:
+            self._record_around(fact)
+        stamped = self._append(fact)
+        assert isinstance(stamped, type(fact))
+        return stamped
+
+    def _append(self, fact: Fact) -> Fact:
         with self._lock:
+            if not self.facts:
+                self.facts.append(self._journal.append(self._store_chosen()))
             stamped = self._journal.append(fact)
             self.facts.append(stamped)
         if self._journal.failure is not None:
-            self.warn(f"this session cannot be recorded: {self._journal.failure}")
-        assert isinstance(stamped, type(fact))
+            self.warn(
+                f"what is recorded cannot be written to disk yet: {self._journal.failure}; it is tried again"
+            )
         return stamped
+
+    def _store_chosen(self) -> StoreChosen:
+        settings = self.settings
+        uri = store.shown(settings.tracking_uri)
+        return StoreChosen(tracking_uri=uri, experiment=settings.experiment, origin=settings.origin)
+
+    def _record_around(self, ran: Fact) -> None:
+        """Record what goes with a cell: the MLflow run that the user has opened, and its source, once."""
+        try:
+            seen = self._user_runs.news()
+            if seen is not None:
+                self._append(seen)
+            if (
+                ran.source_hash is not None
+                and ran.source_hash not in self._sources
+                and self.source is not None
+            ):
+                self._sources.add(ran.source_hash)
+                self.background.add(functools.partial(self._record_source, ran.source_hash, self.source))
+        except Exception:  # noqa: BLE001  # the user's mlflow may be any version, or none at all
+            self.failed("looking at mlflow")
+
+    def _record_source(self, source_hash: str, source: str) -> None:
+        kept = sources.redacted(source)
+        self._append(CellSource(source_hash=source_hash, source=kept, redacted=kept != source))
 
     def models(self) -> list[str]:
         """Give the models that this session has registered, in order."""
@@ -86,10 +137,21 @@ class Session:
 
     def wake_worker(self, *, now: bool = False) -> None:
         """Have the journal carried into MLflow by a process of its own; not more often than need be."""
-        soon = self._woken_at is not None and time.monotonic() - self._woken_at < _SECONDS_BETWEEN_DRAINS
+        if not self._journal.is_ours:
+            return
+        self._sync_soon()
+        soon = self._woken_at is not None and time.monotonic() - self._woken_at < _SECONDS_BETWEEN_WAKES
         if soon and not now:
             return
         self._woken_at = time.monotonic()
+        self.background.add(self._start_worker)
+
+    def _sync_soon(self) -> None:
+        if time.monotonic() - self._synced_at >= _SECONDS_BETWEEN_SYNCS:
+            self._synced_at = time.monotonic()
+            self.background.add(self._journal.sync)
+
+    def _start_worker(self) -> None:
         try:
             self._wake(self.settings)
         except OSError as error:
@@ -110,13 +172,15 @@ class Session:
 
     def close(self) -> None:
         """Finish what is under way, and hand the journal over."""
+        if not self._journal.is_ours:
+            return
         self.background.wait(_LAST_JOBS_S)
-        if any(isinstance(fact, CellRan) for fact in self.facts):
+        worked = any(isinstance(fact, CellRan) for fact in self.facts)
+        if worked:
             self.record(SessionEnded())
-            self._journal.close()
-            self.wake_worker(now=True)
-        else:
-            self._journal.close()
+        self._journal.close()
+        if worked:
+            self._start_worker()
 
 
 def open_session() -> Session:

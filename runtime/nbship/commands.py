@@ -50,6 +50,8 @@ def sync_command(*, as_json: bool, wait_s: float) -> None:
     done = drain(settings, wait_s=wait_s)
     for problem in done.problems:
         click.echo(f"warning: {problem}", err=True)
+    if done.away:
+        raise done.away[0]
     if as_json:
         document = {"tracking_uri": text.shown(settings), "sessions": done.written, "runs": done.runs}
         _print_json({**document, "problems": done.problems})

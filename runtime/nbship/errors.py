@@ -4,6 +4,7 @@ NbshipError                 what, where, and ``help``: what to do
 ├── InputError              what was given cannot be used (exit code 2)
 ├── DataError               a file or table is not what it should be
 ├── StoreError              a store (MLflow's, or the one of data versions) does not answer or refuses
+│   └── RefusedError        it answers, and does not take this one thing
 ├── RunError                a notebook or an exported package did not run to its end
 │   └── CellError           a cell of a notebook raised
 └── WriteError              a destination cannot be written without losing something
@@ -44,6 +45,10 @@ class DataError(NbshipError):
 
 class StoreError(NbshipError):
     """A store, MLflow's or the one of data versions, does not answer, or refuses."""
+
+
+class RefusedError(StoreError):
+    """The tracking store answers, and does not take this one thing; the next one it may."""
 
 
 class RunError(NbshipError):

@@ -41,6 +41,29 @@ class SessionStarted(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreChosen(Fact):
+    """Where this session's runs belong; ``origin`` is `nbship.config.Origin`. The address holds no password."""
+
+    kind: ClassVar[str] = "store"
+    tracking_uri: str
+    experiment: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserRun(Fact):
+    """The notebook has an MLflow run of its own, by hand or by ``mlflow.autolog``: this fact and later ones go there.
+
+    ``active`` is whether the user may still log into it; the address holds no password.
+    """
+
+    kind: ClassVar[str] = "user-run"
+    run_id: str
+    tracking_uri: str
+    active: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Fact):
     """From here on facts belong to another run (``%ship run``)."""
 
@@ -70,6 +93,15 @@ class CellRan(Fact):
     schemas: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     memory: int | None = None
     unexplained: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellSource(Fact):
+    """The source behind ``source_hash``, said once for each; ``redacted`` where a secret was taken out of it."""
+
+    kind: ClassVar[str] = "source"
+    source: str
+    redacted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +221,11 @@ KINDS: Mapping[str, type[Fact]] = {
     kind.kind: kind
     for kind in (
         SessionStarted,
+        StoreChosen,
+        UserRun,
         RunStarted,
         CellRan,
+        CellSource,
         ParameterSet,
         DatasetRead,
         DatasetHashed,

@@ -37,6 +37,7 @@ class MetricValue:
     value: float
     at_ms: int
     step: int
+    function: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,27 @@ class Figure:
 
     path: str
     blob: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executed:
+    """One execution of a cell, in the order of the session; ``source`` is None where nobody kept it."""
+
+    run: int
+    cell: str | None
+    source_hash: str | None
+    succeeded: bool
+    source: str | None = None
+    redacted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """The user's own MLflow run that a record belongs to; ``settled`` once the user logs nothing more into it."""
+
+    run_id: str
+    tracking_uri: str
+    settled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +109,9 @@ class RunRecord:
     requirements: tuple[str, ...] = ()
     cells: tuple[CellSummary, ...] = ()
     figures: tuple[Figure, ...] = ()
+    history: tuple[Executed, ...] = ()
     registrations: tuple[Registration, ...] = ()
+    attached: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

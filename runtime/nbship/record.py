@@ -16,6 +16,7 @@ from typing import TypeVar
 from nbship import names
 from nbship.facts import (
     CellRan,
+    CellSource,
     DatasetHashed,
     DatasetRead,
     EnvironmentSeen,
@@ -30,8 +31,19 @@ from nbship.facts import (
     Scalar,
     SessionEnded,
     SessionStarted,
+    StoreChosen,
+    UserRun,
 )
-from nbship.model import CellSummary, Dataset, Figure, MetricValue, Registration, RunRecord
+from nbship.model import (
+    Attachment,
+    CellSummary,
+    Dataset,
+    Executed,
+    Figure,
+    MetricValue,
+    Registration,
+    RunRecord,
+)
 
 _F = TypeVar("_F", bound=Fact)
 
@@ -39,6 +51,8 @@ _NOT_A_KEY = re.compile(r"[^A-Za-z0-9_\-. /]+")  # what mlflow accepts everywher
 _LONGEST_VALUE = 6000
 _LONGEST_TAG = 7500
 _LONGEST_KEY = 250
+_QUIET = (SessionStarted, StoreChosen, RunStarted, SessionEnded, EnvironmentSeen)
+_CONTEXT = (SessionStarted, RunStarted, ParameterSet, DatasetRead, DatasetHashed, EnvironmentSeen)
 
 
 def run_records(session: str, facts: Sequence[Fact], *, live: bool) -> list[RunRecord]:
@@ -50,12 +64,30 @@ def run_records(session: str, facts: Sequence[Fact], *, live: bool) -> list[RunR
         by_run[fact.run].append(fact)
     start = next(iter(_only(facts, SessionStarted)), None)
     profiled = {fact.of: fact.profile_blob for fact in _only(facts, FrameProfiled)}
+    history = tuple(_history(facts))
     last = max(by_run)
     return [
-        _record(session, run, by_run[run], start, profiled, open_=live and run == last)
+        _record(session, run, part, start, profiled, history, open_=live and run == last and not more)
         for run in sorted(by_run)
-        if run == last or _says_something(by_run[run])
+        if _says_something(by_run[run])
+        for part, more in _parts(by_run[run])
     ]
+
+
+def _parts(facts: Sequence[Fact]) -> list[tuple[list[Fact], bool]]:
+    """Split a run where the user begins another MLflow run; each part, and whether another follows.
+
+    What came before the first belongs to it. What a later one stands on (data, knobs, environment) is said again.
+    """
+    parts: list[list[Fact]] = [[]]
+    current: str | None = None
+    for fact in facts:
+        if isinstance(fact, UserRun):
+            if current is not None and fact.run_id != current:
+                parts.append([item for item in parts[-1] if isinstance(item, _CONTEXT)])
+            current = fact.run_id
+        parts[-1].append(fact)
+    return [(part, number < len(parts)) for number, part in enumerate(parts, start=1)]
 
 
 def _record(
@@ -64,26 +96,40 @@ def _record(
     facts: Sequence[Fact],
     start: SessionStarted | None,
     profiled: Mapping[int, str | None],
+    history: Sequence[Executed],
     *,
     open_: bool,
 ) -> RunRecord:
     environments = _only(facts, EnvironmentSeen)
+    times = [milliseconds(fact.at) for fact in facts]
+    datasets = tuple(_datasets(facts, open_=open_))
     return RunRecord(
         session=session,
         ordinal=run,
         name=_name(facts, start, session),
-        started_ms=milliseconds(facts[0].at),
-        ended_ms=None if open_ else milliseconds(facts[-1].at),
+        started_ms=min(times),
+        ended_ms=None if open_ else max(times),
         user=start.user if start else "",
         params=_params(facts),
         metrics=tuple(_metrics(_only(facts, MetricComputed))),
-        tags=_tags(session, run, facts, start),
-        datasets=tuple(_datasets(facts, open_=open_)),
+        tags=_tags(session, run, facts, start) | _dataset_tag(datasets),
+        datasets=datasets,
         requirements=environments[-1].requirements if environments else (),
         cells=tuple(_cells(_only(facts, CellRan))),
         figures=tuple(_figures(facts)),
+        history=tuple(item for item in history if item.run <= run),
         registrations=tuple(_registrations(facts, profiled, open_=open_)),
+        attached=_attachment(facts, open_=open_),
     )
+
+
+def _attachment(facts: Sequence[Fact], *, open_: bool) -> Attachment | None:
+    """Give the user's run; a kernel that is gone logs nothing more into it."""
+    told = _only(facts, UserRun)
+    if not told:
+        return None
+    settled = not (open_ and told[-1].active)
+    return Attachment(run_id=told[-1].run_id, tracking_uri=told[-1].tracking_uri, settled=settled)
 
 
 def milliseconds(at: str) -> int:
@@ -97,8 +143,7 @@ def key(name: str) -> str:
 
 
 def _says_something(facts: Iterable[Fact]) -> bool:
-    quiet = (SessionStarted, RunStarted, SessionEnded, EnvironmentSeen)
-    return any(not isinstance(fact, quiet) for fact in facts)
+    return any(not isinstance(fact, _QUIET) for fact in facts)
 
 
 def _only(facts: Iterable[Fact], kind: type[_F]) -> list[_F]:
@@ -146,7 +191,9 @@ def _metrics(facts: Iterable[MetricComputed]) -> Iterable[MetricValue]:
     steps: Counter[str] = Counter()
     for fact in facts:
         name = key(fact.name)
-        yield MetricValue(key=name, value=fact.value, at_ms=milliseconds(fact.at), step=steps[name])
+        yield MetricValue(
+            key=name, value=fact.value, at_ms=milliseconds(fact.at), step=steps[name], function=fact.function
+        )
         steps[name] += 1
 
 
@@ -213,6 +260,21 @@ def _figures(facts: Sequence[Fact]) -> list[Figure]:
     return [Figure(path=path, blob=blob) for path, blob in shown.items()]
 
 
+def _history(facts: Sequence[Fact]) -> Iterable[Executed]:
+    """Give every execution of a cell with its source: what a reproduction runs again."""
+    sources = {fact.source_hash: fact for fact in _only(facts, CellSource)}
+    for fact in _only(facts, CellRan):
+        told = sources.get(fact.source_hash)
+        yield Executed(
+            run=fact.run,
+            cell=fact.cell,
+            source_hash=fact.source_hash,
+            succeeded=fact.succeeded,
+            source=told.source if told else None,
+            redacted=told.redacted if told else False,
+        )
+
+
 def _tags(session: str, run: int, facts: Sequence[Fact], start: SessionStarted | None) -> dict[str, str]:
     cells = _only(facts, CellRan)
     steps = {fact.step: None for fact in cells if fact.step}
@@ -245,5 +307,18 @@ def _origin(start: SessionStarted | None) -> dict[str, str | None]:
     }
 
 
+def _dataset_tag(datasets: Iterable[Dataset]) -> dict[str, str]:
+    rows: list[dict[str, object]] = [
+        {"name": item.name, "digest": item.digest, "file": item.file} for item in datasets
+    ]
+    text = _json(rows)
+    return {names.TAG_DATASETS: text} if text else {}
+
+
 def _json(value: list[dict[str, object]]) -> str | None:
-    return json.dumps(value, separators=(",", ":")) if value else None
+    """Give as many rows as a tag takes."""
+    text = json.dumps(value, separators=(",", ":"))
+    while len(text) > _LONGEST_TAG:
+        value = value[:-1]
+        text = json.dumps(value, separators=(",", ":"))
+    return text if value else None

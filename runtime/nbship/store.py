@@ -8,32 +8,39 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from nbship.errors import NbshipError, StoreError
+from nbship.errors import NbshipError, RefusedError, StoreError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from nbship.config import Config
 
-#: By default mlflow tries for 250 s; what we write waits in the journal, so one short try is enough.
+#: By default mlflow tries for 250 s; what we write waits in the journal, so one short try is enough. A second one
+#: could also double what the server had done before it died: only the next drain looks first.
+ONE_TRY = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_ENABLE_ASYNC_LOGGING": "false"}
 PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
 }
 #: How long a server may take for its first word; one that accepts and then says nothing is away as well.
 ANSWER_TIMEOUT_S = 5.0
+_BROKEN = 500
+#: What stands in an address in place of a password.
+HIDDEN = ":***@"
+#: What a store says of one request, not of itself: asking again would change nothing.
+_REFUSALS = frozenset({400, 404, 409, 422})
+_OF_THE_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def connect(config: Config) -> MlflowClient:
     """Give a client whose store has answered. Raises StoreError, at once where nobody listens."""
     probe(config.tracking_uri)
+    os.environ.update(ONE_TRY)
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
     with speaking_to(config.tracking_uri):
@@ -45,6 +52,12 @@ def connect(config: Config) -> MlflowClient:
         return MlflowClient(config.tracking_uri, config.tracking_uri)
 
 
+def sqlite_file(uri: str) -> Path | None:
+    """Give the file of a SQLite store, or None for any other store."""
+    scheme, _, rest = uri.partition(":///")
+    return Path(unquote(rest.partition("?")[0])) if scheme.startswith("sqlite") and rest else None
+
+
 def probe(uri: str) -> None:
     """Raise StoreError if nobody answers at an HTTP address; importing mlflow to learn it takes seconds."""
     parts = urlsplit(uri)
@@ -54,7 +67,9 @@ def probe(uri: str) -> None:
     try:
         urllib.request.urlopen(place.geturl(), timeout=ANSWER_TIMEOUT_S).close()  # noqa: S310  # http(s) only
     except urllib.error.HTTPError as answer:
-        answer.close()  # whatever it says, somebody is there
+        answer.close()
+        if answer.code >= _BROKEN:  # else somebody is there, whatever it says
+            raise _unreachable(uri, f"{answer.code} {answer.reason}") from answer
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise _unreachable(uri, str(getattr(error, "reason", error))) from error
 
@@ -70,7 +85,16 @@ def speaking_to(uri: str) -> Generator[None]:
         raise StoreError(f"{error.name} is not installed", help="pip install 'nbship[magics]'") from error
     except Exception as error:  # the client raises many kinds: mlflow's, requests', SQLAlchemy's, OSError
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if _is_refusal(error):
+            raise RefusedError(f"the tracking store refuses: {first_line}", where=shown(uri)) from error
         raise _unreachable(uri, first_line) from error
+
+
+def _is_refusal(error: Exception) -> bool:
+    if isinstance(error, _OF_THE_VALUE) and not isinstance(error, OSError):
+        return True
+    status = getattr(error, "get_http_status_code", None)
+    return callable(status) and status() in _REFUSALS
 
 
 def shown(uri: str) -> str:
@@ -78,7 +102,7 @@ def shown(uri: str) -> str:
     parts = urlsplit(uri)
     if parts.password is None:
         return uri
-    return uri.replace(f":{parts.password}@", ":***@")
+    return uri.replace(f":{parts.password}@", HIDDEN)
 
 
 def _unreachable(uri: str, reason: str) -> StoreError:

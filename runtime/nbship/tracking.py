@@ -4,41 +4,72 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from nbship import names
+from nbship import foreign, names
+from nbship.foreign import Values
 from nbship.journal import Blobs
+from nbship.model import MetricValue
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, FileInfo, Run
 
     from nbship.config import Config
-    from nbship.model import Dataset, RunRecord
+    from nbship.model import Attachment, Dataset, RunRecord
 
 _T = TypeVar("_T")
 
 _PARAMS_PER_BATCH = 100  # the limits of mlflow's log_batch
 _METRICS_PER_BATCH = 1000
-_LONGEST_DIGEST = 36  # mlflow cuts a dataset's digest here; the whole one stands in a tag
-_LONGEST_TAG = 7500
+_LONGEST_DIGEST = 36  # mlflow cuts a dataset's digest here; the whole one stands in a tag of the run
 
 
 def write_run(client: MlflowClient, config: Config, record: RunRecord) -> str:
-    """Bring the MLflow run of ``record`` up to date, and give its id."""
+    """Bring the MLflow run of ``record`` up to date, and give its id.
+
+    A run that the user has moved to MLflow's trash stays there, as it is.
+    """
     experiment_id = experiment(client, config)
     run = _find(client, experiment_id, record) or _create(client, experiment_id, record)
     run_id: str = run.info.run_id
-    _log_values(client, run_id, record, known=set(run.data.params))
-    _log_datasets(client, run_id, record.datasets)
-    _log_files(client, run_id, record)
-    _log_figures(client, run_id, record, Blobs(folder=config.blobs))
+    if run.info.lifecycle_stage == "deleted":
+        return run_id
+    history = _histories(client, run, {item.key for item in record.metrics} & set(run.data.metrics))
+    _log_values(client, run_id, foreign.missing(record, run.data.params, history))
+    _log_rest(client, config, run_id, record)
     if record.ended_ms is not None and run.info.status == "RUNNING":
         client.set_terminated(run_id, "FINISHED", record.ended_ms)
     return run_id
+
+
+def write_into(client: MlflowClient, config: Config, record: RunRecord, attached: Attachment) -> str:
+    """Add to the user's own run what is not in it yet, and give its id; it is theirs to name and to end.
+
+    Values wait until the user logs nothing more into it: only then can be told what is there already.
+    """
+    run = client.get_run(attached.run_id)
+    if run.info.lifecycle_stage != "deleted":
+        history = _histories(client, run, run.data.metrics)
+        held = Values(params=run.data.params, tags=run.data.tags, metrics=history)
+        _log_values(client, attached.run_id, foreign.beside(record, held, settled=attached.settled))
+        _log_rest(client, config, attached.run_id, record)
+    return attached.run_id
+
+
+def set_aside(client: MlflowClient, config: Config, record: RunRecord, keep: str) -> None:
+    """Move our own run of ``record`` to the trash, now that all it held is in the user's run ``keep``.
+
+    One that a registered version points to is left.
+    """
+    run = _find(client, experiment(client, config), record, other_than=keep)
+    if run is None or run.info.lifecycle_stage == "deleted":
+        return
+    if not client.search_model_versions(f"run_id = '{run.info.run_id}'"):
+        client.delete_run(run.info.run_id)
 
 
 def experiment(client: MlflowClient, config: Config) -> str:
@@ -48,13 +79,23 @@ def experiment(client: MlflowClient, config: Config) -> str:
         return str(found.experiment_id)
     local = not config.tracking_uri.startswith(("http:", "https:", "databricks"))
     location = config.artifacts.as_uri() if local else None
-    return str(client.create_experiment(config.experiment, artifact_location=location))
+    try:
+        return str(client.create_experiment(config.experiment, artifact_location=location))
+    except Exception:  # mlflow's own kinds: another home may have made it just now
+        found = client.get_experiment_by_name(config.experiment)
+        if found is None:
+            raise
+        return str(found.experiment_id)
 
 
-def _find(client: MlflowClient, experiment_id: str, record: RunRecord) -> Run | None:
+def _find(
+    client: MlflowClient, experiment_id: str, record: RunRecord, *, other_than: str | None = None
+) -> Run | None:
+    from mlflow.entities import ViewType
+
     query = f"tags.`{names.TAG_SESSION}` = '{record.session}' and tags.`{names.TAG_RUN}` = '{record.ordinal}'"
-    found = client.search_runs([experiment_id], query, max_results=1)
-    return found[0] if found else None
+    found = client.search_runs([experiment_id], query, ViewType.ALL, max_results=10)
+    return next((run for run in found if run.info.run_id != other_than), None)
 
 
 def _create(client: MlflowClient, experiment_id: str, record: RunRecord) -> Run:
@@ -62,31 +103,36 @@ def _create(client: MlflowClient, experiment_id: str, record: RunRecord) -> Run:
     return client.create_run(experiment_id, start_time=record.started_ms, tags=tags, run_name=record.name)
 
 
-def _log_values(client: MlflowClient, run_id: str, record: RunRecord, *, known: set[str]) -> None:
+def _histories(client: MlflowClient, run: Run, keys: Iterable[str]) -> list[MetricValue]:
+    """Give every value of some metrics. Not all stores drop a value that they have already."""
+    return [
+        MetricValue(key=key, value=item.value, at_ms=item.timestamp, step=item.step)
+        for key in keys
+        for item in client.get_metric_history(run.info.run_id, key)
+    ]
+
+
+def _log_values(client: MlflowClient, run_id: str, new: Values) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
-    params = [Param(name, value) for name, value in record.params.items() if name not in known]
-    metrics = [Metric(item.key, item.value, item.at_ms, item.step) for item in record.metrics]
-    tags = [RunTag(name, value) for name, value in {**record.tags, **_dataset_tag(record.datasets)}.items()]
-    client.log_batch(run_id, tags=tags)
+    params = [Param(name, value) for name, value in new.params.items()]
+    metrics = [Metric(item.key, item.value, item.at_ms, item.step) for item in new.metrics]
+    client.log_batch(run_id, tags=[RunTag(name, value) for name, value in new.tags.items()])
     for some in _batches(params, _PARAMS_PER_BATCH):
         client.log_batch(run_id, params=some)
     for others in _batches(metrics, _METRICS_PER_BATCH):
         client.log_batch(run_id, metrics=others)
 
 
+def _log_rest(client: MlflowClient, config: Config, run_id: str, record: RunRecord) -> None:
+    _log_datasets(client, run_id, record.datasets)
+    _log_files(client, run_id, record)
+    _log_figures(client, run_id, record, Blobs(folder=config.blobs))
+
+
 def _batches(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def _dataset_tag(datasets: Sequence[Dataset]) -> dict[str, str]:
-    if not datasets:
-        return {}
-    rows = [{"name": item.name, "digest": item.digest, "file": item.file} for item in datasets]
-    while len(text := json.dumps(rows, separators=(",", ":"))) > _LONGEST_TAG:
-        rows.pop()
-    return {names.TAG_DATASETS: text}
 
 
 def _log_datasets(client: MlflowClient, run_id: str, datasets: Sequence[Dataset]) -> None:
@@ -110,7 +156,10 @@ def _input(item: Dataset) -> DatasetInput:
 
 
 def _log_files(client: MlflowClient, run_id: str, record: RunRecord) -> None:
-    files = {names.ARTIFACT_CELLS: json.dumps([asdict(cell) for cell in record.cells], indent=1)}
+    files = {
+        names.ARTIFACT_CELLS: json.dumps([asdict(cell) for cell in record.cells], indent=1),
+        names.ARTIFACT_HISTORY: json.dumps([asdict(item) for item in record.history], indent=1),
+    }
     if record.requirements:
         files[names.ARTIFACT_ENVIRONMENT] = "\n".join(record.requirements) + "\n"
     with tempfile.TemporaryDirectory() as folder:

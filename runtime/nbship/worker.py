@@ -1,6 +1,6 @@
-"""The process that speaks MLflow for everybody else: ``python -m nbship.worker drain | answer``.
+"""The process that speaks MLflow for everybody else: ``python -m nbship.worker carry | answer``.
 
-``drain`` carries all journals into the store and ends. ``answer`` reads one JSON question per line from stdin and
+``carry`` carries journals into their stores as `nbship.carrier` says. ``answer`` reads one JSON question per line from stdin and
 writes one JSON answer per line to stdout until stdin closes::
 
     {"id": 1, "ask": "state", "model": "bikeshare", "profile": "default"}
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("nbship.worker")
 _LAST_WORDS_S = 1.0
-_BACKGROUND = 10  # how far the drain steps back for the user's own work
+_BACKGROUND = 10  # how far the carrier steps back for the user's own work
 
 
-def spawn_drain(settings: Config) -> None:
-    """Start a drain that outlives this process and keeps it waiting for nothing. Raises OSError."""
+def spawn(settings: Config) -> None:
+    """Start a carrier that outlives this process and keeps it waiting for nothing. Raises OSError."""
     settings.worker_log.parent.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
@@ -45,7 +45,7 @@ def spawn_drain(settings: Config) -> None:
     }
     with settings.worker_log.open("ab") as log:
         subprocess.Popen(
-            [sys.executable, "-m", "nbship.worker", "drain", settings.experiment],
+            [sys.executable, "-m", "nbship.worker", "carry", settings.experiment],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -58,36 +58,35 @@ def spawn_drain(settings: Config) -> None:
 def main(arguments: list[str]) -> int:
     """Run one of the two services; 2 for anything else."""
     match arguments:
-        case ["drain", *experiment]:
-            return _drain(experiment)
+        case ["carry", *experiment]:
+            return _carry(experiment)
         case ["answer"]:
             return answer(sys.stdin, sys.stdout)
         case _:
-            sys.stderr.write("usage: python -m nbship.worker drain | answer\n")
+            sys.stderr.write("usage: python -m nbship.worker carry | answer\n")
             return 2
 
 
-def _drain(experiment: list[str]) -> int:
+def _carry(experiment: list[str]) -> int:
     from dataclasses import replace
 
-    from nbship.drain import drain
+    from nbship import carrier
 
     with contextlib.suppress(AttributeError, OSError):  # not on every system, and no matter
-        os.nice(_BACKGROUND)
+        os.nice(_BACKGROUND - os.nice(0))
     logging.basicConfig(format="%(asctime)s %(name)s %(message)s", level=logging.INFO, stream=sys.stderr)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = config.load()
     if experiment:
         settings = replace(settings, experiment=experiment[0])
-    try:
-        done = drain(settings)
-    except NbshipError as error:
-        _log.warning("%s", error)
-        return error.exit_code
-    for problem in done.problems:
-        _log.warning("%s", problem)
-    _log.info("%s sessions written", len(done.written))
+    carrier.carry(settings, carrier.Surroundings(begin_anew=_begin_anew))
     return 0
+
+
+def _begin_anew() -> None:
+    """Give back what mlflow has taken: the same process, as it was when it began."""
+    if os.name == "posix" and "mlflow" in sys.modules:
+        os.execv(sys.executable, [sys.executable, "-m", "nbship.worker", *sys.argv[1:]])  # noqa: S606  # ourselves
 
 
 def answer(questions: IO[str], answers: IO[str]) -> int:

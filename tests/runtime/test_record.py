@@ -5,6 +5,7 @@ from typing import Any
 
 from nbship.facts import (
     CellRan,
+    CellSource,
     DatasetHashed,
     DatasetRead,
     EstimatorFitted,
@@ -16,6 +17,7 @@ from nbship.facts import (
     ParameterSet,
     RunStarted,
     SessionStarted,
+    UserRun,
 )
 from nbship.record import run_records
 
@@ -102,3 +104,47 @@ def test_a_run_ends_where_the_next_begins() -> None:
 
 def test_an_empty_journal_is_no_run() -> None:
     assert run_records("s", [], live=False) == []
+
+
+def test_each_run_of_the_users_own_gets_its_part_and_what_it_stands_on() -> None:
+    facts = session(
+        ParameterSet(name="n", value=1),
+        UserRun(run_id="a", tracking_uri="u"),
+        EstimatorFitted(name="m", type="T", parameters={"C": 1}),
+        UserRun(run_id="b", tracking_uri="u", active=True),
+        EstimatorFitted(name="m", type="T", parameters={"C": 2}),
+        MetricComputed(name="mae", value=1.0, function="f"),
+    )
+    first, second = run_records("s", facts, live=True)
+    assert [first.params, second.params] == [{"n": "1", "m.C": "1"}, {"n": "1", "m.C": "2"}]
+    assert [len(first.metrics), len(second.metrics)] == [0, 1]
+    told = [(item.attached.run_id, item.attached.settled) for item in (first, second) if item.attached]
+    assert told == [("a", True), ("b", False)]
+    assert run_records("s", facts, live=False)[1].attached != second.attached  # the kernel is gone
+
+
+def test_a_session_that_has_said_nothing_is_no_run() -> None:
+    facts = session(SessionStarted(python="3.11.7", user="ada"), RunStarted(name="x"))
+    assert run_records("s", facts, live=False) == []
+
+
+def test_a_clock_that_goes_back_gives_no_run_that_ends_before_it_begins() -> None:
+    facts = session(ParameterSet(name="a", value=1), ParameterSet(name="a", value=2))
+    (record,) = run_records("s", facts[::-1], live=False)
+    assert record.ended_ms is not None
+    assert record.started_ms < record.ended_ms
+
+
+def test_every_execution_is_kept_with_its_source() -> None:
+    facts = session(
+        CellSource(source_hash="h", source="a = 1"),
+        CellRan(cell="c", source_hash="h", execution_count=1, succeeded=True),
+        CellRan(cell="c", source_hash="i", execution_count=2, succeeded=False),
+        CellRan(cell="c", source_hash="h", execution_count=3, succeeded=True),
+    )
+    (record,) = run_records("s", facts, live=True)
+    assert [(item.source, item.succeeded) for item in record.history] == [
+        ("a = 1", True),
+        (None, False),
+        ("a = 1", True),
+    ]
