@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from nbship_converter.ir import Facts, Program
 from nbship_converter.paths import data_name
@@ -11,7 +11,14 @@ from nbship_converter.verify import Verification
 __all__ = ["readme"]
 
 
-def readme(program: Program, facts: Facts | None, package: str, verification: Verification) -> str:
+def readme(
+    program: Program,
+    facts: Facts | None,
+    package: str,
+    verification: Verification,
+    *,
+    pointed: Sequence[str] = (),
+) -> str:
     """Give the README of the repository."""
     parts = [
         f"# {program.notebook.title}",
@@ -20,7 +27,7 @@ def readme(program: Program, facts: Facts | None, package: str, verification: Ve
         _running(package),
         "## Steps",
         _table(("step", "module", "takes", "makes"), _steps(program)),
-        *_data(facts),
+        *_data(facts, pointed),
         "## Proof",
         _proof(verification),
     ]
@@ -45,9 +52,15 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _data(facts: Facts | None) -> list[str]:
+def _data(facts: Facts | None, pointed: Sequence[str]) -> list[str]:
     names = [data_name(path) for path in facts.reads] if facts else []
-    return ["## Data", "\n".join(f"- `data/{name}`" for name in names)] if names else []
+    lines = "\n".join(f"- `data/{name}`" for name in names)
+    fetched = ", ".join(f"`{path}`" for path in pointed)
+    how = (
+        f"Too large for git: {fetched}. The pointer beside each (`.dvc`) tells what belongs there, and its hashes: "
+        "`nbship data pull` fetches it, and so does `dvc pull`."
+    )
+    return ["## Data", lines, *([how] if pointed else [])] if names else []
 
 
 def _proof(verification: Verification) -> str:

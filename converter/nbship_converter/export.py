@@ -5,12 +5,13 @@ from __future__ import annotations
 import keyword
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nbship import config
 from nbship.canonical import SEED
 from nbship.errors import RunError
 from nbship_converter.compile import compile_notebook
@@ -19,6 +20,7 @@ from nbship_converter.findings import Finding
 from nbship_converter.ir import Facts, Notebook, Program
 from nbship_converter.order import ordered_run
 from nbship_converter.paths import data_name
+from nbship_converter.pointing import Delivery, delivery, shared_store
 from nbship_converter.polish import polish
 from nbship_converter.project import Project, documents, sources
 from nbship_converter.proof import prove
@@ -33,8 +35,6 @@ from nbship_converter.write import check_destination, fill, place, stage
 
 __all__ = ["Exported", "Options", "compiled", "data_files", "export", "package_name"]
 
-#: Bytes of data that are copied into the repository; larger files stay where they are.
-MOST_DATA = 10 * 1024**2
 #: What only a run tells.
 _UNKNOWN = (
     "; not run, so it is not known what types names have, what calls change in place, which files are read and"
@@ -111,12 +111,15 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
     WriteError for a destination that holds other files, RunError when the notebook does not run; in each case nothing is written.
     """
     content = load(notebook)
+    settings = config.load(start=notebook.parent.resolve())
     check_destination(destination)
     parsed, findings = read(content, notebook.stem, notebook.parent)
     lifted = lift_secrets(parsed)
     parsed, run, ordered = _clean(notebook, lifted.notebook, options)
     findings += [*lifted.findings, *ordered]
     program, found = compile_notebook(parsed, run.facts if run else None)
+    data = data_files(notebook.parent, run.facts) if run else {}
+    shared = delivery(data, listed_folders(notebook.parent, run.facts) if run else (), copy=options.data)
     plan = Project(
         program=program,
         facts=run.facts if run else None,
@@ -124,7 +127,9 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         python=options.python,
         content=content,
         environment=lifted.values,
-        data=data_files(notebook.parent, run.facts) if run else {},
+        data=data,
+        pointed=tuple(unit.path for unit in shared.pointed),
+        store=shared_store(settings),
         expected={name: run.fingerprints[name] for name in program.results if name in run.fingerprints}
         if run
         else {},
@@ -145,9 +150,9 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
                 Finding(code="NB404", message=f"the package was not compared with the notebook{unknown}")
             ]
         fill(repository, documents(plan, verification))
-        if options.data:
-            fill(repository / "data", _small(plan.data))
-        findings += [*found, *polish(repository)]
+        ignored = (repository / ".gitignore").read_bytes() + shared.ignored().encode()
+        fill(repository, {**shared.files(notebook.parent, settings), ".gitignore": ignored})
+        findings += [*found, *polish(repository), *_pointed(shared)]
         files = place(repository, destination)
     return Exported(
         package=plan.package,
@@ -238,8 +243,15 @@ def data_files(folder: Path, facts: Facts) -> dict[str, Path]:
     return found
 
 
-def _small(data: Mapping[str, Path]) -> dict[str, bytes]:
-    """Give the content of the data files where they are small enough, all together, to be committed."""
-    if sum(path.stat().st_size for path in data.values()) > MOST_DATA:
-        return {}
-    return {name: path.read_bytes() for name, path in data.items()}
+def listed_folders(folder: Path, facts: Facts) -> set[str]:
+    """Give the names below ``data/`` of the folders that the notebook listed; "" is ``data/`` itself."""
+    return {data_name(path) for path in facts.reads if (folder / path).is_dir()}
+
+
+def _pointed(shared: Delivery) -> list[Finding]:
+    return [
+        Finding(
+            code="NB412", message=f"{unit.path}, {unit.size:,} bytes, is not in the repository but pointed to"
+        )
+        for unit in shared.pointed
+    ]

@@ -39,6 +39,10 @@ CODES: dict[str, tuple[Severity, str]] = {
     "NB406": ("error", "Run the package by hand: `python -m PACKAGE run`; the traceback names the line."),
     "NB410": ("info", "Mend the lines in the notebook, or in the package, where you like."),
     "NB411": ("warning", "Seed it, or pass `random_state`, so that every run gives the same."),
+    "NB412": (
+        "info",
+        "`nbship data push` in the repository brings it where others reach it; `nbship data pull`, or DVC, fetches it.",
+    ),
 }
 
 

@@ -30,7 +30,8 @@ _CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 class Project:
     """What a repository is made from.
 
-    ``environment`` are the secrets that the package reads from there: their values are written nowhere.
+    ``environment`` are the secrets that the package reads from there: their values are written nowhere. ``pointed``
+    is data that is fetched, from ``store`` where one is shared.
     """
 
     program: Program
@@ -41,6 +42,8 @@ class Project:
     data: Mapping[str, Path] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    pointed: tuple[str, ...] = ()
+    store: str | None = None
 
 
 def sources(plan: Project) -> dict[str, bytes]:
@@ -72,7 +75,7 @@ def documents(plan: Project, verification: Verification) -> dict[str, bytes]:
     """Give what can only be written once the package was compared: tests, README, expected fingerprints."""
     files = module_tests(plan.program, plan.facts, plan.package, verification)
     files[".nbship/expected.json"] = _json(_expected(plan, verification))
-    files["README.md"] = readme(plan.program, plan.facts, plan.package, verification)
+    files["README.md"] = readme(plan.program, plan.facts, plan.package, verification, pointed=plan.pointed)
     return _encoded(files, plan)
 
 
@@ -120,6 +123,8 @@ def _pyproject(text: str, plan: Project, modules: Mapping[str, str]) -> str:
         overrides.append(override)
         document["tool"]["mypy"].add("overrides", overrides)
     document["tool"]["nbship"]["notebook"] = f"notebooks/{_file_name(plan.program.notebook.name)}.ipynb"
+    if plan.store is not None:
+        document["tool"]["nbship"]["data"] = {"store": plan.store}
     return tomlkit.dumps(document)
 
 

@@ -7,6 +7,7 @@ one move.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import Iterator, Sequence
@@ -64,29 +65,35 @@ def _put_what_is_here(where: Place, pointer: Pointer, folder: Folder | None) -> 
 
 
 def _put_from_elsewhere(where: Place, pointer: Pointer) -> bool:
-    """Copy from another store, or from the file that the pointer was made from."""
-    original = _original(where, pointer)
+    """Copy from another store, or from the files that the pointer was made from."""
+    if not pointer.is_folder:
+        return _put_object(where, pointer.md5)
+    listing, _ = _first_listing(where, pointer)
+    objects = [md5 for _, md5 in listing or ()]
+    return listing is not None and all(_put_object(where, md5) for md5 in (*objects, pointer.md5))
+
+
+def _put_object(where: Place, md5: str) -> bool:
+    if where.store.has(md5):
+        return True
     for other in where.others:
-        listing = _listing(other, pointer) if pointer.is_folder else ()
-        if listing is not None and _put_objects(
-            where.store, other, [*(md5 for _, md5 in listing), pointer.md5]
-        ):
-            return True
-    if original is None or digest_of(original.path, "md5") != pointer.md5:
+        with contextlib.suppress(StoreError, DataError):  # away, or damaged there: the next may do
+            if _copy_object(other, where.store, md5):
+                return True
+    original = _original(where, md5)
+    if original is None or digest_of(original.path, "md5") != md5:
         return False
     with reading(original.path) as source:
-        where.store.put(source, pointer.md5)
+        where.store.put(source, md5)
     return True
 
 
-def _put_objects(store: Store, other: Store, objects: Sequence[str]) -> bool:
-    for md5 in objects:
-        source = None if store.has(md5) else other.open(md5)
-        if source is not None:
-            with source:
-                store.put(source, md5)
-        elif not store.has(md5):
-            return False
+def _copy_object(other: Store, store: Store, md5: str) -> bool:
+    source = other.open(md5)
+    if source is None:
+        return False
+    with source:
+        store.put(source, md5)
     return True
 
 
@@ -229,10 +236,18 @@ def _with_what_is_more(item: Item, where: Place, pointer: Pointer) -> Item:
 
 
 def _first_listing(where: Place, pointer: Pointer) -> tuple[list[tuple[str, str]] | None, Store | None]:
+    """Give the listing of a folder from the first store that has it whole. Raises what the last one said, if none."""
+    failure: NbshipError | None = None
     for store in (where.store, *where.others):
-        listing = _listing(store, pointer)
+        try:
+            listing = _listing(store, pointer)
+        except (StoreError, DataError) as error:
+            failure = error
+            continue
         if listing is not None:
             return listing, store
+    if failure is not None:
+        raise failure
     return None, None
 
 
@@ -276,16 +291,14 @@ def _is_kept(where: Place, path: Path) -> bool:
 
 def _sources(where: Place, pointer: Pointer) -> Iterator[Store | _Original]:
     yield from (where.store, *where.others)
-    original = _original(where, pointer)
+    original = _original(where, pointer.md5)
     if original is not None:
         yield original
 
 
-def _original(where: Place, pointer: Pointer) -> _Original | None:
-    if pointer.blake3 is None:
-        return None
+def _original(where: Place, md5: str) -> _Original | None:
     try:
-        path = Path((where.origins / pointer.blake3).read_text(encoding="utf-8", errors="surrogateescape"))
+        path = Path((where.origins / md5).read_text(encoding="utf-8", errors="surrogateescape"))
     except OSError:
         return None
     return _Original(path) if path.is_file() else None

@@ -91,7 +91,7 @@ def remember_origin(origins: Path, digests: Digests, path: Path) -> None:
     origins.mkdir(parents=True, exist_ok=True)
     scratch = origins / f".{secrets.token_hex(8)}"
     scratch.write_text(str(path.absolute()), encoding="utf-8", errors="surrogateescape")
-    scratch.replace(origins / digests.blake3)
+    scratch.replace(origins / digests.md5)
 
 
 def snapshot(where: Place, path: Path, *, pointer: bool = True) -> Item:

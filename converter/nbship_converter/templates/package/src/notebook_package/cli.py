@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         results = run(config)
     except FileNotFoundError as error:
-        print(f"Error: {error}\n  help: Say where the data is with --data-dir.", file=sys.stderr)
+        remedy = "Say where the data is with --data-dir; what a .dvc file stands for, `nbship data pull` fetches."
+        print(f"Error: {error}\n  help: {remedy}", file=sys.stderr)
         return 2
     for field in dataclasses.fields(results):
         print(f"{field.name} = {_brief(results, field.name)}")
