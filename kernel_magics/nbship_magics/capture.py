@@ -14,6 +14,7 @@ from nbship_magics.datasets import Datasets
 from nbship_magics.estimators import Estimators
 from nbship_magics.figures import Figures
 from nbship_magics.imports import ImportWatch
+from nbship_magics.keeping import Keeping
 from nbship_magics.metrics import WATCHED, Metrics, is_number
 from nbship_magics.readers import READERS
 from nbship_magics.session import Session
@@ -39,6 +40,7 @@ class Capture:
         self._metrics = Metrics(self._namespace)
         self.estimators = Estimators(session, self._namespace)
         self._figures = Figures(session, shell)
+        self.keeping = Keeping(session)
         self._imports = ImportWatch(
             dict.fromkeys(READERS, self._datasets.watch) | dict.fromkeys(WATCHED, self._metrics.watch)
         )
@@ -112,6 +114,8 @@ class Capture:
         self._record_metrics(result, bound)
         self.estimators.end_cell(self._text)
         self._record_environment()
+        if self.session.settings.snapshot:
+            self.keeping.keep_new()
         self.session.wake_worker()
 
     def _bound(self) -> list[str]:

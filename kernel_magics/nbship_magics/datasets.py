@@ -63,7 +63,7 @@ class Datasets:
         self._opened.clear()
         self._read.clear()
         self._times.clear()
-        self._read_before = process.bytes_read(self._session.background.thread_id)
+        self._read_before = process.bytes_read(*self._session.threads)
         self._watching = self._on
 
     def end_cell(self) -> None:
@@ -81,7 +81,7 @@ class Datasets:
 
         A file may be read more than once by those who open it, so only what is far above its size counts.
         """
-        after = process.bytes_read(self._session.background.thread_id)
+        after = process.bytes_read(*self._session.threads)
         if after is None or self._read_before is None or after - self._read_before < _MUCH:
             return 0
         read = after - self._read_before
@@ -132,7 +132,10 @@ class Datasets:
             rows=len(frame) if frame is not None else None,
             columns=_labels(frame),
         )
-        return self._session.record(fact)
+        stamped = self._session.record(fact)
+        if isinstance(source, Path) and source.exists():
+            self._session.files[stamped.ordinal] = source.absolute()
+        return stamped
 
     def _hash(self, of: int, file: Path | None, frame: Any, problem: str | None = None) -> None:
         from nbship.errors import NbshipError

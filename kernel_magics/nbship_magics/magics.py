@@ -22,6 +22,7 @@ USAGE = """%ship                                   what is recorded so far
 %ship on | off                          record, or do not
 %ship run [NAME]                        end this run and begin another
 %ship register VARIABLE --name MODEL [--reference FRAME]
+%ship data [NAME...] [--to URL]         keep the files that were read, to be fetched again
 %ship status [MODEL]                    versions and drift
 %ship export DIR                        the notebook as a package (nbship export)
 %%ship STEP                             this cell belongs to STEP"""
@@ -47,12 +48,13 @@ class Magics:
             "off": self.off,
             "run": self.begin_run,
             "register": self.register,
+            "data": self.data,
             "status": self.status,
             "export": self.export,
         }
 
     def line(self, line: str) -> Any:
-        """Record, show and register: `%ship`, `%ship on|off`, `run`, `register`, `status`, `export`."""
+        """Record, show and register: `%ship`, `%ship on|off`, `run`, `register`, `data`, `status`, `export`."""
         try:
             words = shlex.split(line)
         except ValueError as error:
@@ -127,6 +129,21 @@ class Magics:
                 "no reference profile: add --reference FRAME, the frame it has learnt from, to watch drift"
             )
 
+    def data(self, words: list[str]) -> None:
+        """Keep the files that were read in the data store; the run says which."""
+        parser = _Parser(prog="%ship data", add_help=False)
+        parser.add_argument("names", nargs="*")
+        parser.add_argument("--to")
+        given = parser.parse_args(words)
+        if self._capture is None:
+            self._say(
+                "nothing is kept: recording is off in this kernel; `nbship data snapshot FILE` keeps a file"
+            )
+            return
+        asked = self._capture.keeping.keep(given.names, given.to)
+        shown = ", ".join(asked.names[:3]) + (" …" if len(asked.names) > 3 else "")  # noqa: PLR2004  # enough for a line
+        self._say(f"keeping {shown} ({asked.size:,} bytes) in {asked.store}")
+
     def status(self, words: list[str]) -> Any:
         """Show a model's versions and drift."""
         model = words[0] if words else self._model()
@@ -164,6 +181,8 @@ class Magics:
 
     def close(self) -> None:
         """End what was started."""
+        if self._capture is not None:
+            self._capture.keeping.close()
         if self._answers is not None:
             self._answers.close()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nbship.facts import (
     CellRan,
     DatasetHashed,
+    DatasetKept,
     DatasetRead,
     EstimatorFitted,
     Fact,
@@ -45,17 +46,19 @@ class Overview:
 
 def overview(facts: Iterable[Fact], *, run: int, recording: bool) -> Overview:
     """Give the current run's datasets, parameters, fits, metrics and models, the last word on each."""
+    facts = tuple(facts)
+    kept = {fact.of: fact for fact in facts if isinstance(fact, DatasetKept)}  # maybe in a later run
     mine = [fact for fact in facts if fact.run == run]
     cells = sum(isinstance(fact, CellRan) for fact in mine)
     state = "recording" if recording else "not recording"
-    rows = {(what, name): value for what, name, value in _rows(mine)}
+    rows = {(what, name): value for what, name, value in _rows(mine, kept)}
     return Overview(
         title=f"nbship: {state}, run {run + 1}, {cells} cell{'s' * (cells != 1)}",
         rows=tuple((what, name, value) for (what, name), value in rows.items()),
     )
 
 
-def _rows(facts: Sequence[Fact]) -> Iterable[tuple[str, str, str]]:
+def _rows(facts: Sequence[Fact], kept: Mapping[int, DatasetKept]) -> Iterable[tuple[str, str, str]]:
     hashes = {fact.of: fact for fact in facts if isinstance(fact, DatasetHashed)}
     for fact in facts:
         match fact:
@@ -63,7 +66,7 @@ def _rows(facts: Sequence[Fact]) -> Iterable[tuple[str, str, str]]:
                 hashed = hashes.get(fact.ordinal)
                 digest = (hashed.table or hashed.file or hashed.problem or "") if hashed else "hashing …"
                 rows = f"{fact.rows:,} rows  " if fact.rows is not None else ""
-                yield "dataset", fact.name, f"{rows}{digest[:_DIGEST]}"
+                yield "dataset", fact.name, f"{rows}{digest[:_DIGEST]}{_kept(kept.get(fact.ordinal))}"
             case ParameterSet():
                 yield "parameter", fact.name, str(fact.value)
             case EstimatorFitted():
@@ -82,3 +85,9 @@ def _rows(facts: Sequence[Fact]) -> Iterable[tuple[str, str, str]]:
                 yield "model", fact.model, f"{fact.type.rpartition('.')[2]}, pending"
             case _:
                 pass
+
+
+def _kept(fact: DatasetKept | None) -> str:
+    if fact is None:
+        return ""
+    return f"  not kept: {fact.problem}" if fact.problem else f"  kept in {fact.store}"

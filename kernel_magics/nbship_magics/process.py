@@ -20,15 +20,15 @@ def memory() -> int | None:
         return None
 
 
-def bytes_read(without_thread: int | None = None) -> int | None:
-    """Give the bytes that the process has read so far, by whatever library and thread; of one thread not.
+def bytes_read(*without: int) -> int | None:
+    """Give the bytes that the process has read so far, by whatever library and thread; of some threads not.
 
     Memory-mapped reads are not among them. Source: proc(5), ``/proc/pid/io``, ``rchar``.
     """
     whole = _rchar(_IO)
-    if whole is None or without_thread is None:
-        return whole
-    return whole - (_rchar(f"/proc/self/task/{without_thread}/io") or 0)
+    if whole is None:
+        return None
+    return whole - sum(_rchar(f"/proc/self/task/{thread}/io") or 0 for thread in without)
 
 
 def _rchar(path: str) -> int | None:

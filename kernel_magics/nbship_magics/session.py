@@ -42,7 +42,9 @@ class Session:
         self.settings = settings
         self.background = Background()
         self.blobs = Blobs(folder=settings.blobs)
+        self.carrier = Background()  # what takes minutes must not hold up the hashing
         self.facts: list[Fact] = []
+        self.files: dict[int, Path] = {}
         self.cell: str | None = None
         self.source_hash: str | None = None
         self.source: str | None = None
@@ -65,6 +67,12 @@ class Session:
     def run(self) -> int:
         """The number of the current run."""
         return self._journal.run
+
+    @property
+    def threads(self) -> list[int]:
+        """The system's numbers of the threads that are ours."""
+        ids = (self.background.thread_id, self.carrier.thread_id)
+        return [number for number in ids if number is not None]
 
     @property
     def log(self) -> Path:

@@ -94,21 +94,24 @@ def remember_origin(origins: Path, digests: Digests, path: Path) -> None:
     scratch.replace(origins / digests.md5)
 
 
-def snapshot(where: Place, path: Path, *, pointer: bool = True) -> Item:
+def snapshot(where: Place, path: Path, *, expected: str | None = None) -> Item:
     """Keep a file or folder as it is now, and write its pointer beside it.
 
-    No pointer is written for what git tracks itself, or what lies outside the root. Raises InputError, StoreError.
+    No pointer is written for what git tracks itself, or what lies outside the root. Raises InputError, StoreError,
+    and DataError where ``expected``, a BLAKE3, is given and the content is another.
     """
     if not path.exists():
         raise InputError(f"there is no file or folder {shown(path)}")
     folder = digest_folder(path) if path.is_dir() else None
     digests = folder.digests if folder else digest_file(path)
+    if expected not in (None, digests.blake3):
+        raise DataError("it has changed since it was read", where=shown(path), help="read it again")
     new = keep(where.store, path, digests, folder)
     name, problem = None, None
     inside = _name_below(where.root, path)
-    if pointer and inside and not repository.is_tracked(path):
+    if inside and not repository.is_tracked(path):
         name = _point(where.root, path, inside, digests)
-    elif pointer:
+    else:
         problem = (
             "git tracks it itself: no pointer" if inside else "it lies outside the repository: no pointer"
         )

@@ -248,7 +248,14 @@ def _summary(record: RunRecord, run_id: str, registered: Sequence[dict[str, Any]
         },
         "status": "running" if record.ended_ms is None else "finished",
         "datasets": [
-            {"name": item.name, "digest": item.digest, "file": item.file} for item in record.datasets
+            {
+                "name": item.name,
+                "digest": item.digest,
+                "file": item.file,
+                "store": item.store,
+                "md5": item.md5,
+            }
+            for item in record.datasets
         ],
         "params": dict(record.params),
         "metrics": {item.key: item.value for item in record.metrics},

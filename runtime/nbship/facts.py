@@ -139,6 +139,22 @@ class DatasetHashed(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetKept(Fact):
+    """The bytes that `DatasetRead` number ``of`` read are in the data store, or ``problem`` says why not.
+
+    ``md5`` is their name there; ``store`` its address as it may be shown; ``pointer`` the file that stands for them in git.
+    """
+
+    kind: ClassVar[str] = "dataset-snapshot"
+    of: int
+    store: str
+    md5: str | None = None
+    size: int | None = None
+    pointer: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EstimatorFitted(Fact):
     """An estimator has learnt: its class, parameters, and the frame it learnt from."""
 
@@ -229,6 +245,7 @@ KINDS: Mapping[str, type[Fact]] = {
         ParameterSet,
         DatasetRead,
         DatasetHashed,
+        DatasetKept,
         EstimatorFitted,
         FrameProfiled,
         MetricComputed,

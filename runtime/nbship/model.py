@@ -16,7 +16,8 @@ Severity = Literal["none", "info", "warning", "critical", "too_few"]
 class Dataset:
     """A table that a run has read: its name, and what it held.
 
-    ``digest`` is the table's content, ``file`` the bytes it was read from, each ``b3:`` and 64 hex digits.
+    ``digest`` is the table's content, ``file`` the bytes it was read from, each ``b3:`` and 64 hex digits. Where those
+    bytes are kept, ``store`` is the data store's address and ``md5`` their name in it.
     """
 
     name: str
@@ -27,6 +28,8 @@ class Dataset:
     rows: int | None = None
     columns: tuple[str, ...] = ()
     context: str = "input"
+    store: str | None = None
+    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from nbship.facts import (
     CellRan,
     CellSource,
     DatasetHashed,
+    DatasetKept,
     DatasetRead,
     EnvironmentSeen,
     EstimatorFitted,
@@ -51,7 +52,7 @@ _NOT_A_KEY = re.compile(r"[^A-Za-z0-9_\-. /]+")  # what mlflow accepts everywher
 _LONGEST_VALUE = 6000
 _LONGEST_TAG = 7500
 _LONGEST_KEY = 250
-_QUIET = (SessionStarted, StoreChosen, RunStarted, SessionEnded, EnvironmentSeen)
+_QUIET = (SessionStarted, StoreChosen, RunStarted, SessionEnded, EnvironmentSeen, DatasetKept)
 _CONTEXT = (SessionStarted, RunStarted, ParameterSet, DatasetRead, DatasetHashed, EnvironmentSeen)
 
 
@@ -65,9 +66,10 @@ def run_records(session: str, facts: Sequence[Fact], *, live: bool) -> list[RunR
     start = next(iter(_only(facts, SessionStarted)), None)
     profiled = {fact.of: fact.profile_blob for fact in _only(facts, FrameProfiled)}
     history = tuple(_history(facts))
+    kept = {fact.of: fact for fact in _only(facts, DatasetKept) if fact.md5 is not None}
     last = max(by_run)
     return [
-        _record(session, run, part, start, profiled, history, open_=live and run == last and not more)
+        _record(session, run, part, start, profiled, kept, history, open_=live and run == last and not more)
         for run in sorted(by_run)
         if _says_something(by_run[run])
         for part, more in _parts(by_run[run])
@@ -96,13 +98,14 @@ def _record(
     facts: Sequence[Fact],
     start: SessionStarted | None,
     profiled: Mapping[int, str | None],
+    kept: Mapping[int, DatasetKept],
     history: Sequence[Executed],
     *,
     open_: bool,
 ) -> RunRecord:
     environments = _only(facts, EnvironmentSeen)
     times = [milliseconds(fact.at) for fact in facts]
-    datasets = tuple(_datasets(facts, open_=open_))
+    datasets = tuple(_datasets(facts, kept, open_=open_))
     return RunRecord(
         session=session,
         ordinal=run,
@@ -197,7 +200,7 @@ def _metrics(facts: Iterable[MetricComputed]) -> Iterable[MetricValue]:
         steps[name] += 1
 
 
-def _datasets(facts: Sequence[Fact], *, open_: bool) -> Iterable[Dataset]:
+def _datasets(facts: Sequence[Fact], kept: Mapping[int, DatasetKept], *, open_: bool) -> Iterable[Dataset]:
     """Give each table once, in the order of reading; while the run is open, only those whose hash has come."""
     hashes = {fact.of: fact for fact in _only(facts, DatasetHashed)}
     seen: set[tuple[str, str | None]] = set()
@@ -218,6 +221,8 @@ def _datasets(facts: Sequence[Fact], *, open_: bool) -> Iterable[Dataset]:
             rows=read.rows,
             columns=read.columns,
             context=read.context,
+            store=kept[read.ordinal].store if read.ordinal in kept else None,
+            md5=kept[read.ordinal].md5 if read.ordinal in kept else None,
         )
 
 
@@ -309,10 +314,15 @@ def _origin(start: SessionStarted | None) -> dict[str, str | None]:
 
 def _dataset_tag(datasets: Iterable[Dataset]) -> dict[str, str]:
     rows: list[dict[str, object]] = [
-        {"name": item.name, "digest": item.digest, "file": item.file} for item in datasets
+        {"name": item.name, "digest": item.digest, "file": item.file, **_kept(item)} for item in datasets
     ]
     text = _json(rows)
     return {names.TAG_DATASETS: text} if text else {}
+
+
+def _kept(item: Dataset) -> dict[str, object]:
+    """Say where the bytes of a dataset are kept, if they are."""
+    return {} if item.md5 is None else {"store": item.store, "md5": item.md5}
 
 
 def _json(value: list[dict[str, object]]) -> str | None:
