@@ -13,6 +13,7 @@ from nbship_magics.changes import Changes
 from nbship_magics.datasets import Datasets
 from nbship_magics.estimators import Estimators
 from nbship_magics.figures import Figures
+from nbship_magics.identity import identity
 from nbship_magics.imports import ImportWatch
 from nbship_magics.keeping import Keeping
 from nbship_magics.metrics import WATCHED, Metrics, is_number
@@ -95,11 +96,12 @@ class Capture:
 
     def _begin(self, info: Any) -> None:
         source = info.raw_cell or ""
-        self._text = cells.read(source, self._shell.transform_cell(source))
+        code = getattr(info, "transformed_cell", None)  # IPython 9 tells it
+        self._text = cells.read(source, code if code is not None else self._shell.transform_cell(source))
         self.session.cell = info.cell_id
         self.session.source_hash = self._text.source_hash
         self.session.source = source
-        self._ids = {name: id(value) for name, value in self._namespace.items()}
+        self._ids = {name: identity(value) for name, value in self._namespace.items()}
         self._changes.before(self._text.touched)
         self._metrics.begin_cell()
         self._figures.begin_cell()
@@ -112,7 +114,8 @@ class Capture:
         self._record_cell(result, duration_s, bound, unexplained)
         self._record_parameters()
         self._record_metrics(result, bound)
-        self.estimators.end_cell(self._text)
+        touched = self._changes.touched.union(bound)
+        self.estimators.end_cell(self._text, [name for name in self._namespace if name in touched])
         self._record_environment()
         if self.session.settings.snapshot:
             self.keeping.keep_new()
@@ -124,8 +127,8 @@ class Capture:
         return [
             name
             for name, value in self._namespace.items()
-            if not name.startswith("_")
-            and (name in self._text.stored or self._ids.get(name) != id(value))
+            if (self._ids.get(name) != identity(value) or name in self._text.stored)
+            and not name.startswith("_")
             and not (name in hidden and hidden[name] is value)
         ]
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbship_magics import stamps
+from nbship_magics.identity import identity
 
 __all__ = ["Changes", "Seen", "reach"]
 
@@ -60,7 +61,7 @@ class Changes:
     def __init__(self, namespace: Mapping[str, Any], clock: Callable[[], float] = time.perf_counter) -> None:
         self._namespace = namespace
         self._clock = clock
-        self._touched: set[str] = set()
+        self.touched: set[str] = set()  # the names that the cell which is running can touch
         self._marks: dict[str, _Mark] = {}
 
     def before(self, names: Iterable[str]) -> None:
@@ -68,13 +69,13 @@ class Changes:
 
         So those that have none come first.
         """
-        self._touched = {name for name in reach(names, self._namespace) if self._is_watched(name)}
-        self._mark(sorted(self._touched, key=lambda name: (self._known(name) is not None, name)), LEAST_S)
+        self.touched = {name for name in reach(names, self._namespace) if self._is_watched(name)}
+        self._mark(sorted(self.touched, key=lambda name: (self._known(name) is not None, name)), LEAST_S)
 
     def after(self, bound: Iterable[str], duration_s: float) -> Seen:
         """Compare, and mark what was bound for the next cell."""
         new = set(bound)
-        touched = {name for name in self._touched - new if name in self._namespace}
+        touched = {name for name in self.touched - new if name in self._namespace}
         before = {name: mark for name in touched if (mark := self._known(name)) is not None}
         after = self._mark([*sorted(touched), *sorted(new)], max(SHARE * duration_s, LEAST_S))
         both = [
@@ -91,19 +92,19 @@ class Changes:
         made: dict[int, _Mark | None] = {}
         for name in names:
             value = self._namespace.get(name)
-            if id(value) not in made:
+            if identity(value) not in made:
                 left = until - self._clock()
-                made[id(value)] = _mark(value, int(left * BYTES_PER_S)) if left > 0 else None
-            mark = made[id(value)]
+                made[identity(value)] = _mark(value, int(left * BYTES_PER_S)) if left > 0 else None
+            mark = made[identity(value)]
             if mark is not None:
                 found[name] = self._marks[name] = mark
-            elif (known := self._marks.get(name)) is not None and known.of != id(value):
+            elif (known := self._marks.get(name)) is not None and known.of != identity(value):
                 del self._marks[name]
         return found
 
     def _known(self, name: str) -> _Mark | None:
         mark = self._marks.get(name)
-        return mark if mark is not None and mark.of == id(self._namespace.get(name)) else None
+        return mark if mark is not None and mark.of == identity(self._namespace.get(name)) else None
 
     def _is_watched(self, name: str) -> bool:
         return not _is_atom(self._namespace[name]) and not name.startswith("_")
@@ -120,9 +121,9 @@ def reach(names: Iterable[str], namespace: Mapping[str, Any]) -> set[str]:
             if depth < _DEEPEST:
                 inner = (n for code in _codes(namespace[name]) for n in code.co_names)
                 pending += [(n, depth + 1) for n in inner if n in namespace and n not in found]
-    touched = {id(namespace[name]) for name in found if not _is_atom(namespace[name])}
+    touched = {identity(namespace[name]) for name in found if not _is_atom(namespace[name])}
     return found | {
-        name for name, value in namespace.items() if id(value) in touched and not name.startswith("_")
+        name for name, value in namespace.items() if identity(value) in touched and not name.startswith("_")
     }
 
 
@@ -154,13 +155,15 @@ def _mark(value: Any, budget_bytes: int) -> _Mark | None:
     try:
         if stamps.is_watched(value):
             stamp = stamps.stamps(["value"], {"value": value}, budget_bytes=budget_bytes).get("value")
-            return _Mark(id(value), True, stamp) if stamp is not None else None
+            return _Mark(identity(value), True, stamp) if stamp is not None else None
         items = _items(value)
         if items is None or len(items) > _MOST_ITEMS:
             return None
         whole = all(type(item) in _ATOMS for item in items)
-        content = tuple(items) if whole else tuple(map(id, items))
-        return _Mark(id(value), whole, (type(value), _labels(value), repr(content) if whole else content))
+        content = tuple(items) if whole else tuple(map(identity, items))
+        return _Mark(
+            identity(value), whole, (type(value), _labels(value), repr(content) if whole else content)
+        )
     except Exception:  # noqa: BLE001  # the user's objects may raise on any touch: unchecked is an answer
         return None
 
@@ -181,5 +184,5 @@ def _items(value: Any) -> list[Any] | None:
 
 def _labels(value: Any) -> tuple[Any, ...]:
     if type(value) is dict:
-        return tuple(map(id, value))
+        return tuple(map(identity, value))
     return tuple(vars(value)) if type(value).__module__ == "__main__" and hasattr(value, "__dict__") else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from nbship.facts import EstimatorFitted, FrameProfiled, MetricComputed, Scalar
 from nbship.tabular import is_tabular
 from nbship_magics.cells import CellText, Fit, shown
 from nbship_magics.datasets import snapshot
+from nbship_magics.identity import identity
 from nbship_magics.metrics import is_number
 from nbship_magics.session import Session
 
@@ -62,15 +63,15 @@ class Estimators:
 
     def learnt(self, estimator: Any) -> Learnt | None:
         """Give what is known of an estimator."""
-        return self._learnt.get(id(estimator)) if self._is_same(estimator) else None
+        return self._learnt.get(identity(estimator)) if self._is_same(estimator) else None
 
-    def end_cell(self, text: CellText) -> None:
-        """Record what this cell has fitted."""
+    def end_cell(self, text: CellText, names: Iterable[str]) -> None:
+        """Record what this cell has fitted among ``names``: those that it could touch."""
         seen: set[int] = set()
-        for name, estimator in self._estimators():
-            if id(estimator) in seen:
+        for name, estimator in self._estimators(names):
+            if identity(estimator) in seen:
                 continue
-            seen.add(id(estimator))
+            seen.add(identity(estimator))
             stamp = fitted_state(estimator)
             known = self.learnt(estimator)
             call = next((fit for fit in text.fits if fit.estimator == name), None)
@@ -78,14 +79,15 @@ class Estimators:
                 self._record(name, estimator, stamp, call)
 
     def _is_same(self, estimator: Any) -> bool:
-        alive = self._alive.get(id(estimator))
+        alive = self._alive.get(identity(estimator))
         return alive is not None and alive() is estimator
 
-    def _estimators(self) -> Iterator[tuple[str, Any]]:
+    def _estimators(self, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
         """Give the estimators under the user's names, and in lists and dicts one level deep."""
-        for name, value in list(self._namespace.items()):
-            if name.startswith("_") or name in _SHELL:
+        for name in names:
+            if name.startswith("_") or name in _SHELL or name not in self._namespace:
                 continue
+            value = self._namespace[name]
             if is_estimator(value):
                 yield name, value
             elif type(value) is dict and len(value) <= _MOST_IN_A_CONTAINER:
@@ -128,10 +130,10 @@ class Estimators:
 
     def _keep(self, estimator: Any, ordinal: int, frame: Any, stamp: tuple[int, ...]) -> None:
         try:
-            self._alive[id(estimator)] = weakref.ref(estimator)
+            self._alive[identity(estimator)] = weakref.ref(estimator)
         except TypeError:  # a class with slots: it lives as long as we do
-            self._alive[id(estimator)] = lambda: estimator
-        self._learnt[id(estimator)] = Learnt(
+            self._alive[identity(estimator)] = lambda: estimator
+        self._learnt[identity(estimator)] = Learnt(
             ordinal=ordinal, signature=signature(frame), profiled=frame is not None, stamp=stamp
         )
 
@@ -175,7 +177,7 @@ def fitted_state(estimator: Any) -> tuple[int, ...]:
     scikit-learn's own rule: an attribute that ends in ``_``. Where a class knows better, it is asked.
     """
     if is_result(estimator):
-        return (id(estimator),)
+        return (identity(estimator),)
     try:
         if (own := getattr(type(estimator), "__sklearn_is_fitted__", None)) is not None and not own(
             estimator
@@ -190,7 +192,7 @@ def fitted_state(estimator: Any) -> tuple[int, ...]:
         learnt += [part for _, step in steps for part in fitted_state(step)]
     if not learnt and own is not None:
         learnt = list(state.values())
-    return tuple(item if type(item) is int else id(item) for item in learnt)
+    return tuple(item if type(item) is int else identity(item) for item in learnt)
 
 
 def parameters(estimator: Any) -> dict[str, Scalar]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeGuard
 
+from nbship_magics.identity import identity
 from nbship_magics.wrapping import Call, Wrapping
 
 __all__ = ["WATCHED", "Measured", "Metrics", "is_number"]
@@ -74,9 +75,9 @@ class Metrics:
 
         The name is that of the variable that holds the very object; else that of the estimator; else the function's.
         """
-        names = {id(self._namespace[name]): name for name in bound if name in self._namespace}
+        names = {identity(self._namespace[name]): name for name in bound if name in self._namespace}
         for one in self._found:
-            own = names.get(id(one.result)) or self._estimator(one) or one.function
+            own = names.get(identity(one.result)) or self._estimator(one) or one.function
             yield f"{own}.{one.part}" if one.part else own, one.value, one.function
 
     def holds(self, value: Any) -> bool:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 __all__ = ["bytes_read", "memory"]
 
-_STATM = Path("/proc/self/statm")
+_STATM = "/proc/self/statm"
 _IO = "/proc/self/io"
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
@@ -15,7 +14,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 def memory() -> int | None:
     """Give the bytes of memory that the process holds now."""
     try:
-        return int(_STATM.read_bytes().split()[1]) * _PAGE
+        return int(_start_of(_STATM).split()[1]) * _PAGE
     except (OSError, ValueError, IndexError):
         return None
 
@@ -33,8 +32,15 @@ def bytes_read(*without: int) -> int | None:
 
 def _rchar(path: str) -> int | None:
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # twice a cell: the quickest way counts
-            first = file.read(64).split(b"\n", 1)[0]
-        return int(first.removeprefix(b"rchar:"))
+        return int(_start_of(path).split(b"\n", 1)[0].removeprefix(b"rchar:"))
     except (OSError, ValueError):
         return None
+
+
+def _start_of(path: str) -> bytes:
+    """Give the first bytes of a small file; this happens in every cell, so the quickest way counts."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return os.read(descriptor, 128)
+    finally:
+        os.close(descriptor)

@@ -7,6 +7,8 @@ from typing import Any
 
 import xxhash
 
+from nbship_magics.identity import identity
+
 #: How much of a cell's data is looked at before and after it; the rest is recorded as unchecked.
 BUDGET_BYTES = 4 << 20
 
@@ -63,4 +65,4 @@ def _array(value: Any) -> Stamp | None:
         array = np.ascontiguousarray(value)
         return (str(dtype), array.shape, xxhash.xxh3_64_intdigest(array.view(np.uint8).tobytes()))
     chunks = getattr(getattr(value, "array", None), "_pa_array", None)  # text of pandas 3, immutable Arrow
-    return (str(dtype), len(value), id(chunks)) if chunks is not None else None
+    return (str(dtype), len(value), identity(chunks)) if chunks is not None else None
