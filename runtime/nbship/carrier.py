@@ -136,9 +136,12 @@ class _Rounds:
 
 
 def prepare(config: Config) -> None:
-    """Make the tables of a SQLite store that is not there yet; they take mlflow 10 s, and nobody should wait."""
+    """Make our own SQLite store if it is not there yet; its tables take mlflow 10 s, and nobody should wait.
+
+    Only the one in home: a database that the user has named may be about to be made by the user's own mlflow.
+    """
     path = store.sqlite_file(config.tracking_uri)
-    if path is None or path.exists():
+    if config.origin != "home" or path is None or path.exists():
         return
     try:
         from nbship import tracking

@@ -11,7 +11,10 @@ from nbship import __version__
 from nbship.errors import NbshipError
 
 #: Which extra brings a command, where its name does not say so.
-EXTRAS = {"export": "convert", "steps": "convert", "verify": "convert", "sync": "magics", "status": "magics"}
+EXTRAS = {
+    **dict.fromkeys(("export", "reproduce", "steps", "verify"), "convert"),
+    **dict.fromkeys(("compare", "runs", "status", "sync"), "magics"),
+}
 
 
 class _Failure(click.ClickException):

@@ -8,6 +8,7 @@ from typing import Final
 ENV_HOME: Final = "NBSHIP_HOME"
 ENV_CAPTURE: Final = "NBSHIP_CAPTURE"
 ENV_DATA_URL: Final = "NBSHIP_DATA_URL"
+ENV_WORKER: Final = "NBSHIP_WORKER"  # "off": kernels start no worker
 ENV_TRACKING_URI: Final = "MLFLOW_TRACKING_URI"
 
 # Entry-point groups.

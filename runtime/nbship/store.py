@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import sqlite3
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 from nbship.errors import NbshipError, RefusedError, StoreError
@@ -30,6 +32,7 @@ PATIENCE = {
 #: How long a server may take for its first word; one that accepts and then says nothing is away as well.
 ANSWER_TIMEOUT_S = 5.0
 _BROKEN = 500
+_MAKING_TABLES_S = 120.0
 #: What stands in an address in place of a password.
 HIDDEN = ":***@"
 #: What a store says of one request, not of itself: asking again would change nothing.
@@ -48,8 +51,56 @@ def connect(config: Config) -> MlflowClient:
             config.home.mkdir(parents=True, exist_ok=True)
         from mlflow import MlflowClient, set_tracking_uri
 
+        _make_or_await_tables(config.tracking_uri)
         set_tracking_uri(config.tracking_uri)  # mlflow.artifacts has no other way to be told
         return MlflowClient(config.tracking_uri, config.tracking_uri)
+
+
+def _make_or_await_tables(uri: str) -> None:
+    """Make a SQLite store that is not there, whole and at once; wait for one that somebody else is making.
+
+    mlflow takes 10 s for its tables, and two processes that make them at the same time break each other's: a fit of
+    the user's with autolog would fail because of us. Raises StoreError while the tables are being made.
+    """
+    path = sqlite_file(uri)
+    if path is None:
+        return
+    if not path.exists():
+        _make_tables(path)  # and somebody else may have begun meanwhile
+    if not _has_tables(path) and time.time() - path.stat().st_mtime < _MAKING_TABLES_S:
+        raise StoreError(
+            "another process is making the tables of this store",
+            where=shown(uri),
+            help="try again in a minute",
+        )
+
+
+def _make_tables(path: Path) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        # artifacts of experiments that others make go beside the database, as they do where it is made
+        made: Any = cast("Any", SqlAlchemyStore)(
+            f"sqlite:///{scratch}", (path.parent / "mlruns").absolute().as_uri()
+        )
+        made.engine.dispose()
+        with contextlib.suppress(FileExistsError):
+            os.link(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _has_tables(path: Path) -> bool:
+    from mlflow.store.db import utils
+
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1)) as database:
+            found = database.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error:
+        return False
+    return found is not None and found[0] == cast("Any", utils)._get_latest_schema_revision()  # noqa: SLF001  # there is no public way
 
 
 def sqlite_file(uri: str) -> Path | None:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from nbship import foreign, names
+from nbship import foreign, names, past
 from nbship.foreign import Values
 from nbship.journal import Blobs
 from nbship.model import MetricValue
@@ -158,7 +158,7 @@ def _input(item: Dataset) -> DatasetInput:
 def _log_files(client: MlflowClient, run_id: str, record: RunRecord) -> None:
     files = {
         names.ARTIFACT_CELLS: json.dumps([asdict(cell) for cell in record.cells], indent=1),
-        names.ARTIFACT_HISTORY: json.dumps([asdict(item) for item in record.history], indent=1),
+        names.ARTIFACT_HISTORY: json.dumps(_history(record), indent=1),
     }
     if record.requirements:
         files[names.ARTIFACT_ENVIRONMENT] = "\n".join(record.requirements) + "\n"
@@ -168,6 +168,12 @@ def _log_files(client: MlflowClient, run_id: str, record: RunRecord) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
         client.log_artifacts(run_id, folder)
+
+
+def _history(record: RunRecord) -> dict[str, object]:
+    """Give what a reproduction needs, whatever else the user's own run may hold."""
+    values = past.recorded(record.params, [(item.key, item.step, item.value) for item in record.metrics])
+    return {"cells": [asdict(item) for item in record.history], "recorded": values}
 
 
 def _log_figures(client: MlflowClient, run_id: str, record: RunRecord, blobs: Blobs) -> None:

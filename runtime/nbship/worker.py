@@ -37,6 +37,8 @@ _BACKGROUND = 10  # how far the carrier steps back for the user's own work
 
 def spawn(settings: Config) -> None:
     """Start a carrier that outlives this process and keeps it waiting for nothing. Raises OSError."""
+    if os.environ.get(names.ENV_WORKER) == "off":
+        return
     settings.worker_log.parent.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,

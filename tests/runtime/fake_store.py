@@ -63,6 +63,8 @@ class FakeStore:
         return self.experiments.setdefault(name, str(len(self.experiments) + 1))
 
     def _search_runs(self, _ids: list[str], query: str, *_: Any, **__: Any) -> list[Any]:
+        if query.endswith("!= ''"):
+            return [run for run in reversed(self.runs.values()) if run.info.lifecycle_stage == "active"]
         wanted = [part.partition(" = ") for part in query.split(" and ")]
         pairs = [(name.split("`")[1], value.strip("'")) for name, _, value in wanted]
         return [
@@ -75,7 +77,11 @@ class FakeStore:
         if tags.get("nbship.session") in self.refuses:
             raise ValueError("a strange run")
         info = SimpleNamespace(
-            run_id=f"run{len(self.runs)}", lifecycle_stage="active", status="RUNNING", start_time=start_time
+            run_id=f"run{len(self.runs)}",
+            run_name=run_name,
+            lifecycle_stage="active",
+            status="RUNNING",
+            start_time=start_time,
         )
         data = SimpleNamespace(
             params={}, metrics={}, tags=dict(tags), name=run_name, experiment=experiment_id
@@ -108,6 +114,20 @@ class FakeStore:
         for path in Path(folder).rglob("*.*"):
             held[path.relative_to(folder).as_posix()] = path.read_text(encoding="utf-8")
 
+    def _search_experiments(self) -> list[Any]:
+        return [SimpleNamespace(experiment_id=found) for found in self.experiments.values()]
+
+    def _list_artifacts(self, run_id: str, folder: str) -> list[Any]:
+        return [
+            SimpleNamespace(path=path) for path in self.files.get(run_id, {}) if path.startswith(f"{folder}/")
+        ]
+
+    def _download_artifacts(self, run_id: str, path: str, folder: str) -> str:
+        target = Path(folder) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(self.files[run_id][path], encoding="utf-8")
+        return str(target)
+
     def _set_terminated(self, run_id: str, status: str, _: int) -> None:
         self.runs[run_id].info.status = status
 
@@ -133,5 +153,7 @@ class FakeStore:
 _SPOKEN = frozenset(
     name[1:]
     for name in vars(FakeStore)
-    if name.startswith(("_get_", "_create_", "_search_", "_log_", "_set_", "_delete_"))
+    if name.startswith(
+        ("_get_", "_create_", "_search_", "_log_", "_set_", "_delete_", "_list_", "_download_")
+    )
 )
