@@ -58,7 +58,11 @@ class Figures:
         return listening
 
     def _note(self, data: Any) -> None:
-        if not isinstance(data, Mapping) or self._session.cell is None or self._count >= _MOST_PER_CELL:
+        if (
+            not isinstance(data, Mapping)
+            or self._session.source_hash is None
+            or self._count >= _MOST_PER_CELL
+        ):
             return
         for kind, ending in _TYPES.items():
             content = _bytes(data.get(kind))

@@ -10,7 +10,8 @@ from nbship.errors import InputError
 from nbship.facts import ModelRegistered
 from nbship.tabular import is_tabular
 from nbship_magics import origin
-from nbship_magics.estimators import Estimators, profile_later, signature
+from nbship_magics.estimators import Estimators, profile_later
+from nbship_magics.fitted import signature
 from nbship_magics.session import Session
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.\- ]{0,199}")

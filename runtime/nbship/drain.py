@@ -198,6 +198,7 @@ class _Drain:
                 continue
             version = registry.register(record, registration, run_id=run_id, blobs=blobs)
             made.append({"model": fact.model, "version": version, "ordinal": fact.ordinal})
+        registry.keep(record, run_id=run_id, blobs=blobs)
         return made
 
 

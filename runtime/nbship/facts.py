@@ -179,6 +179,18 @@ class FrameProfiled(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelKept(Fact):
+    """The bytes of what fit number ``of`` has fitted are in the blob store; the rest as in `ModelRegistered`."""
+
+    kind: ClassVar[str] = "model"
+    of: int
+    blob: str
+    format: str
+    predicts: bool = True
+    signature: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricComputed(Fact):
     """A metric function or ``.score`` gave a number; ``name`` is the variable that holds it, if one does."""
 
@@ -248,6 +260,7 @@ KINDS: Mapping[str, type[Fact]] = {
         DatasetKept,
         EstimatorFitted,
         FrameProfiled,
+        ModelKept,
         MetricComputed,
         FigureShown,
         EnvironmentSeen,

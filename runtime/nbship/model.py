@@ -96,7 +96,8 @@ class Registration:
 class RunRecord:
     """All that an MLflow run should hold, as far as the journal knows today.
 
-    ``ended_ms`` is None while more may come. Writing the same record twice changes nothing.
+    ``ended_ms`` is None while more may come; ``models`` are the fitted ones that nobody has registered, as if they
+    were, once no more may come. Writing the same record twice changes nothing.
     """
 
     session: str
@@ -112,6 +113,7 @@ class RunRecord:
     requirements: tuple[str, ...] = ()
     cells: tuple[CellSummary, ...] = ()
     figures: tuple[Figure, ...] = ()
+    models: tuple[ModelRegistered, ...] = ()
     history: tuple[Executed, ...] = ()
     registrations: tuple[Registration, ...] = ()
     attached: Attachment | None = None

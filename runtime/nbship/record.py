@@ -26,6 +26,7 @@ from nbship.facts import (
     FigureShown,
     FrameProfiled,
     MetricComputed,
+    ModelKept,
     ModelRegistered,
     ParameterSet,
     RunStarted,
@@ -120,6 +121,7 @@ def _record(
         requirements=environments[-1].requirements if environments else (),
         cells=tuple(_cells(_only(facts, CellRan))),
         figures=tuple(_figures(facts)),
+        models=() if open_ else tuple(_models(facts)),
         history=tuple(item for item in history if item.run <= run),
         registrations=tuple(_registrations(facts, profiled, open_=open_)),
         attached=_attachment(facts, open_=open_),
@@ -252,6 +254,30 @@ def _cells(facts: Iterable[CellRan]) -> Iterable[CellSummary]:
             duration_s=fact.duration_s,
             times=times[which],
         )
+
+
+def _models(facts: Sequence[Fact]) -> Iterable[ModelRegistered]:
+    """Give the fitted models whose bytes are kept: the last of each name, unless it is registered anyhow."""
+    kept = {fact.of: fact for fact in _only(facts, ModelKept)}
+    registered = {fact.blob for fact in _only(facts, ModelRegistered)}
+    last = {fit.name: fit for fit in _only(facts, EstimatorFitted) if fit.ordinal in kept}
+    for fit in last.values():
+        own = kept[fit.ordinal]
+        if own.blob not in registered:
+            yield ModelRegistered(
+                ordinal=fit.ordinal,
+                run=fit.run,
+                at=fit.at,
+                cell=fit.cell,
+                source_hash=fit.source_hash,
+                model=key(fit.name),
+                variable=fit.name,
+                type=fit.type,
+                format=own.format,
+                blob=own.blob,
+                predicts=own.predicts,
+                signature=own.signature,
+            )
 
 
 def _figures(facts: Sequence[Fact]) -> list[Figure]:

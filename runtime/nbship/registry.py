@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from nbship.facts import ModelRegistered
     from nbship.journal import Blobs
 
+#: Fitted models of one session that are looked for at once.
+_MOST_MODELS = 1000
 _NOT_A_SLUG = re.compile(r"[^A-Za-z0-9_\-]+")
 
 
@@ -84,6 +86,23 @@ class Registry:
             )
             self._place(fact.model, number)
         return number
+
+    def keep(self, record: RunRecord, *, run_id: str, blobs: Blobs) -> None:
+        """Log the fitted models of a run that nobody has registered, as models of the run; each once."""
+        if not record.models:
+            return
+        with self._speaking():
+            there = self._logged(record.session)
+            for fact in record.models:
+                if str(fact.ordinal) not in there and blobs.path(fact.blob).is_file():
+                    self._logged_model(record, Registration(fact=fact), run_id=run_id, blobs=blobs)
+
+    def _logged(self, session: str) -> set[str]:
+        """Give the ordinals of the facts whose models are logged and whole."""
+        query = f"tags.`{names.TAG_SESSION}` = '{session}'"
+        experiment_id = tracking.experiment(self.client, self.config)
+        found = self.client.search_logged_models([experiment_id], query, max_results=_MOST_MODELS)
+        return {str(item.tags.get(names.TAG_ORDINAL)) for item in found if str(item.status) == "READY"}
 
     def reference(self, version: ModelVersion) -> Profile:
         """Give the profile of the frame that a version was fitted on. Raises DataError where it has none."""

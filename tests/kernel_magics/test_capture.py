@@ -125,6 +125,19 @@ def test_a_fit_inside_a_helper_or_a_container_counts(kernel: Any) -> None:
 
 
 @pytest.mark.usefixtures("data")
+def test_what_was_fitted_is_kept_as_it_was(kernel: Any, home: Path) -> None:
+    kernel.run(TRAIN)
+    kernel.run(
+        "model = Ridge(alpha=2).fit(X, y)\nbig = Ridge().fit(X, y); big.ballast = np.random.rand(3_000_000)"
+    )
+    (kept,) = kernel.facts("model")
+    (fit,) = (fact for fact in kernel.facts("fit") if fact.name == "model")
+    model = cloudpickle.loads(Blobs(folder=home / "blobs").get(kept.blob))
+    assert (kept.of, kept.predicts, model.alpha) == (fit.ordinal, True, 2)
+    assert kept.signature == (("a", "long"), ("b", "long"))
+
+
+@pytest.mark.usefixtures("data")
 def test_register_keeps_the_bytes_and_answers_at_once(
     kernel: Any, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ from nbship.facts import (
     FigureShown,
     FrameProfiled,
     MetricComputed,
+    ModelKept,
     ModelRegistered,
     ParameterSet,
     RunStarted,
@@ -79,6 +80,17 @@ def test_a_model_waits_for_its_reference_profile_while_the_kernel_lives() -> Non
     assert run_records("s", facts, live=False)[0].registrations[0].profile_blob is None
     more = session(*facts, FrameProfiled(of=0, profile_blob="b3:p"))
     assert run_records("s", more, live=True)[0].registrations[0].profile_blob == "b3:p"
+
+
+def test_the_last_fit_of_a_name_is_a_model_of_the_run_once_it_is_over() -> None:
+    fits = [EstimatorFitted(name="m", type="T"), EstimatorFitted(name="m", type="T")]
+    kept = [ModelKept(of=n, blob=f"b3:{n}", format="cloudpickle") for n in (0, 1)]
+    facts = session(*fits, *kept)
+    assert run_records("s", facts, live=True)[0].models == ()
+    (model,) = run_records("s", facts, live=False)[0].models
+    assert (model.model, model.blob, model.ordinal) == ("m", "b3:1", 1)
+    again = session(*fits, *kept, replace(registered(), blob="b3:1"))
+    assert run_records("s", again, live=False)[0].models == (), "it is registered anyhow"
 
 
 def test_a_picture_is_named_by_its_cell_and_the_last_one_stays() -> None:

@@ -21,8 +21,10 @@ from nbship.facts import (
     EnvironmentSeen,
     EstimatorFitted,
     Fact,
+    FigureShown,
     FrameProfiled,
     MetricComputed,
+    ModelKept,
     ModelRegistered,
     ParameterSet,
     SessionEnded,
@@ -73,6 +75,9 @@ def session(settings: config.Config, name: str, *, reference: bool = True) -> No
             user="ada",
         ),
         FrameProfiled(of=6, profile_blob=blobs.put(json.dumps(profile(frame).to_json()).encode())),
+        EstimatorFitted(name="scaler", type="Doubling"),
+        ModelKept(of=12, blob=blobs.put(cloudpickle.dumps(Doubling)), format="cloudpickle", predicts=False),
+        FigureShown(cell="c", source_hash="h", blob=blobs.put(b"picture"), format="png", place=1),
         SessionEnded(),
     ]
     journal = Journal(settings.journals / name)
@@ -99,6 +104,11 @@ def test_a_journal_becomes_a_run_and_a_version_once(home: Path) -> None:
     assert len(client.get_metric_history(run["run_id"], "mae")) == 2
     (dataset,) = kept.inputs.dataset_inputs
     assert dataset.dataset.digest == ("b3:" + "a" * 64)[:36]
+
+    logged = client.search_logged_models([kept.info.experiment_id])
+    assert sorted(item.name for item in logged) == ["doubling", "scaler"]
+    (picture,) = client.list_artifacts(run["run_id"], "figures")
+    assert (picture.path, picture.file_size) == ("figures/cell-001-1.png", 7)
 
     # versions: the first is champion, later ones challenge
     (version,) = registry.versions("doubling")

@@ -1,0 +1,153 @@
+"""What a fitted object tells of itself: that it is one, its state, its parameters, what it is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nbship.facts import Scalar
+from nbship_magics.cells import shown
+from nbship_magics.identity import identity
+from nbship_magics.metrics import is_number
+
+__all__ = ["Signature", "features", "fitted_state", "is_estimator", "judged", "parameters", "signature"]
+
+#: By library, how the names of classes end whose objects are made by fitting.
+_RESULTS: Mapping[str, tuple[str, ...]] = {
+    "statsmodels": ("Results", "ResultsWrapper"),
+    "xgboost": ("Booster",),
+    "lightgbm": ("Booster",),
+    "keras": ("History",),
+    "tensorflow": ("History",),
+}
+#: What a statistical result is judged by.
+_JUDGED_BY = ("rsquared", "rsquared_adj", "aic", "bic", "llf")
+_MOST_PARAMETERS = 100
+_MOST_EPOCHS = 1000
+_MLFLOW_TYPES: Mapping[str, str] = {
+    "f8": "double",
+    "f4": "float",
+    "f2": "float",
+    "b1": "boolean",
+    "i8": "long",
+    "u4": "long",
+    **dict.fromkeys(("i4", "i2", "i1", "u2", "u1"), "integer"),
+}
+Signature = tuple[tuple[str, str], ...]
+
+
+def is_estimator(value: Any) -> bool:
+    """Tell an estimator, or what a fit of another library gives, by its class alone; no attribute is touched."""
+    kind = type(value)
+    if isinstance(value, type):
+        return False
+    return (hasattr(kind, "fit") and hasattr(kind, "get_params")) or is_result(value)
+
+
+def is_result(value: Any) -> bool:
+    """Tell what is fitted from the beginning: statistical results, boosters, Keras' history of a training."""
+    kind = type(value)
+    return kind.__name__.endswith(_RESULTS.get(kind.__module__.partition(".")[0], ()))
+
+
+def fitted_state(estimator: Any) -> tuple[int, ...]:
+    """Give the identities of what fitting has left in an estimator; nothing where it is not fitted.
+
+    scikit-learn's own rule: an attribute that ends in ``_``. Where a class knows better, it is asked.
+    """
+    if is_result(estimator):
+        return (identity(estimator),)
+    try:
+        if (own := getattr(type(estimator), "__sklearn_is_fitted__", None)) is not None and not own(
+            estimator
+        ):
+            return ()
+        state = vars(estimator)
+    except Exception:  # noqa: BLE001  # foreign classes do what they like
+        return ()
+    learnt = [value for name, value in state.items() if name.endswith("_") and not name.startswith("__")]
+    steps = state.get("steps")
+    if isinstance(steps, list):  # a pipeline is as fitted as its steps
+        learnt += [part for _, step in steps for part in fitted_state(step)]
+    if not learnt and own is not None:
+        learnt = list(state.values())
+    return tuple(item if type(item) is int else identity(item) for item in learnt)
+
+
+def parameters(estimator: Any) -> dict[str, Scalar]:
+    """Give the plain parameters of an estimator and those in it; of a nested one its class; what a search has found."""
+    try:
+        if is_result(estimator):
+            return _made_with(estimator)
+        given: Mapping[str, Any] = estimator.get_params(deep=True)
+        best = {f"best.{name}": value for name, value in _best(estimator).items()}
+        by_depth = sorted({**given, **best}.items(), key=lambda item: (item[0].count("__"), item[0]))
+        return {str(name): _plain(name, value) for name, value in by_depth[:_MOST_PARAMETERS]}
+    except Exception:  # noqa: BLE001  # an estimator that cannot say is recorded without
+        return {}
+
+
+def _made_with(result: Any) -> dict[str, Scalar]:
+    """Give the formula of a statistical model, and what a training was told."""
+    model = getattr(result, "model", None)
+    formula = getattr(model, "formula", None)
+    told = vars(result).get("params")
+    given = {"model": type(model).__name__ if model is not None else None, "formula": formula}
+    given |= told if isinstance(told, dict) else {}
+    return {str(name): _plain(name, value) for name, value in given.items() if value is not None}
+
+
+def judged(estimator: Any) -> Iterator[tuple[str, float]]:
+    """Give what a fit says of itself: a search's best score, a result's criteria, a training's losses by epoch."""
+    try:
+        state: Mapping[str, Any] = vars(estimator)
+        if is_number(best := state.get("best_score_")):
+            yield "best_score", float(best)
+        if not is_result(estimator):
+            return
+        history = state.get("history")
+        for measure, epochs in history.items() if isinstance(history, dict) else ():
+            yield from ((str(measure), float(value)) for value in list(epochs)[:_MOST_EPOCHS])
+        if type(estimator).__module__.startswith("statsmodels"):
+            for part in _JUDGED_BY:
+                if is_number(value := getattr(estimator, part, None)):
+                    yield part, float(value)
+    except Exception:  # noqa: BLE001  # what cannot be asked says nothing
+        return
+
+
+def _best(estimator: Any) -> Mapping[str, Any]:
+    found = vars(estimator).get("best_params_")
+    return found if isinstance(found, dict) else {}
+
+
+def _plain(name: str, value: Any) -> Scalar:
+    if value is None or isinstance(value, bool | int | float | str):
+        return shown(str(name), value)
+    return type(value).__name__
+
+
+def features(estimator: Any) -> tuple[str, ...]:
+    """Give the names of the columns that an estimator has learnt from, where it knows them."""
+    try:
+        return tuple(str(name) for name in getattr(estimator, "feature_names_in_", ()))
+    except Exception:  # noqa: BLE001  # a property of a pipeline that has no names may raise
+        return ()
+
+
+def signature(frame: Any) -> Signature:
+    """Give columns and MLflow types of a pandas frame; nothing for a column whose type MLflow lacks."""
+    dtypes = getattr(frame, "dtypes", None)
+    if frame is None or dtypes is None or not hasattr(frame, "columns"):
+        return ()
+    pairs = [(str(label), _mlflow_type(dtype)) for label, dtype in zip(frame.columns, dtypes, strict=True)]
+    return tuple((label, kind) for label, kind in pairs if kind) if all(kind for _, kind in pairs) else ()
+
+
+def _mlflow_type(dtype: Any) -> str | None:
+    code = getattr(dtype, "str", "")[1:]
+    if code in _MLFLOW_TYPES:
+        return _MLFLOW_TYPES[code]
+    if getattr(dtype, "kind", "") == "M":
+        return "datetime"
+    return "string" if str(dtype) in {"object", "str", "string", "category"} else None
