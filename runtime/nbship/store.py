@@ -96,7 +96,9 @@ def _has_tables(path: Path) -> bool:
     from mlflow.store.db import utils
 
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)) as database:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
+        ) as database:
             found = database.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error:
         return False
