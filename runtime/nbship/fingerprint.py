@@ -1,72 +1,78 @@
 """``nbship-hash v1``: what a table holds, as one hash that does not care how it is stored.
 
-Two tables have the same ``table`` hash if and only if they have the same columns, by name, type and order, holding the
-same values in the same order of rows, be they in pandas 2 or 3, pyarrow or polars. The hash does not see chunks,
-offsets, buffers' padding, the order of a categorical's codes, or the payload of a NaN. It sees every row.
+Two tables have the same ``table`` hash if and only if they have the same columns, by label, type and order, holding
+the same values in the same order of rows, be they in pandas 2 or 3, pyarrow, polars or numpy (by position). It sees
+every row, and no chunk, offset, dictionary, unit of time or payload of a NaN; docs/fingerprint.md is its definition.
 
-**Blocks.** A column is cut anew into blocks of 65,536 rows. A block is
+**Column**: BLAKE3 of the JSON of the column's node (layout.py). **Table**: of its labels, columns and row count.
+**Schema**: of the labels and the exact types as they are held, without values. **Index**: a pandas index is a table
+of its own, beside the others; the plain count has none.
 
-1. ``N`` and the bit mask of its missing values if it has any, else ``V``. Missing is null or NaN: pandas cannot
-   tell them apart, so we do not.
-2. its values, little-endian, the slots of missing ones zero. Numbers are their bytes (so ``-0.0`` is not ``0.0``),
-   booleans are packed into bits, strings are their lengths in bytes (int32) and then all their UTF-8; a categorical is
-   the values it stands for. Times and durations are microseconds, or nanoseconds if one of the column's values needs
-   them; with a time zone they are instants in UTC. Lists are their lengths and then their items as a column, structs
-   their fields as columns.
-
-**Column**: BLAKE3 of its blocks. **Table**: BLAKE3 of the JSON of ``{"cols": [[name, type, rows, column], ...],
-"v": 1}``, sorted keys, no spaces. **Type** is logical: ``string`` for every kind of text, ``timestamp`` without its
-unit, else Arrow's name. **Schema**: the same over names, types, categoricals and zones, without values or rows.
-**Index**: a pandas index is a table of its own, beside the others; the plain count has none.
-
-Written ``b3:`` and 64 hex digits. A file's hash is the BLAKE3 of its bytes: the same file with another table is *reader
-drift*, which does happen (pandas 2 and 3 parse some floats apart).
+Written ``b3:`` and 64 hex digits. Past a budget a table is sampled and its hashes begin with ``b3:partial:``, so that
+none is ever equal to that of a whole table. A file's hash is the BLAKE3 of its bytes: the same file with another
+table is *reader drift*, which does happen (pandas 2 and 3 parse some floats apart).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as _compute
 from blake3 import blake3
 
+from nbship import layout
 from nbship import table as tables
+from nbship.digests import files_below
 from nbship.errors import DataError, InputError
+from nbship.streams import Node, hash_json
+from nbship.tabular import is_tabular
 
-pc: Any = _compute  # its functions are made at import, where no type checker sees them
-
+#: Of the definition; part of everything that is hashed.
 VERSION = 1
-ROWS_PER_BLOCK = 1 << 16
 _PREFIX = "b3:"
-_BYTES_PER_READ = 1 << 22
-_NANOS_PER_MICRO = 1000
+_PARTIAL = "b3:partial:"
+_BYTES_PER_READ = 1 << 20
+_SAMPLED_RANGES = 64
+
+Ranges = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """The hashes of a table: the whole, column by column, the schema alone, the index alone."""
+    """The hashes of a table: the whole, column by column, the schema alone, the index alone.
+
+    ``hashed_rows`` is less than ``rows`` where a budget cut it short: see `partial`.
+    """
 
     table: str
     columns: Mapping[str, str]
     schema: str
     index: str | None
     rows: int
+    hashed_rows: int
+
+    @property
+    def partial(self) -> bool:
+        """Whether only a sample of the rows was hashed."""
+        return self.table.startswith(_PARTIAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFingerprint:
-    """The hashes of a file, and of the table in it where it is a data file; ``reader`` is what made the table."""
+    """The hashes of a file or folder, and of the table in it where it is a data file.
+
+    ``reader`` is what made the table; ``file`` is None where there was nothing to hash, and ``problem`` says what
+    could not be done.
+    """
 
     path: str
-    file: str
+    file: str | None
     content: Fingerprint | None = None
     reader: str | None = None
+    problem: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give what ``nbship fingerprint --json`` prints for a file."""
@@ -76,14 +82,18 @@ class FileFingerprint:
             "table": self.content.table if self.content else None,
             "columns": dict(self.content.columns) if self.content else None,
             "schema": self.content.schema if self.content else None,
+            "rows": self.content.rows if self.content else None,
             "reader": self.reader,
+            "problem": self.problem,
         }
 
 
-def fingerprint(table: Any) -> Fingerprint:
+def fingerprint(table: Any, *, budget_bytes: int | None = None) -> Fingerprint:
     """Give the hashes of a pandas, pyarrow or polars table, or of a numpy array (by position).
 
-    Raises DataError for what is no table or holds objects that have no content of their own.
+    A table of more than ``budget_bytes`` is hashed in 64 ranges of rows, spread evenly, the first and the last among
+    them; the result is ``partial``. Raises DataError for what is no table or holds objects that have no content of
+    their own.
 
     >>> import pandas as pd
     >>> one = fingerprint(pd.DataFrame({"x": ["a", "b"]}))
@@ -91,20 +101,19 @@ def fingerprint(table: Any) -> Fingerprint:
     >>> one.table == other.table, one.schema == other.schema
     (True, False)
     """
-    columns = tables.columns(table)
-    index = tables.index_columns(table)
-    hashed = {column.name: _column_hash(column.values) for column in columns}
-    return Fingerprint(
-        table=_table_hash(columns, hashed),
-        columns=hashed,
-        schema=_schema_hash(columns),
-        index=_table_hash(index, {item.name: _column_hash(item.values) for item in index}) if index else None,
-        rows=tables.row_count(table),
-    )
+    if not is_tabular(table):
+        raise DataError(f"a {type(table).__name__} is not a table")
+    rows = tables.row_count(table)
+    ranges = _sampled(table, rows, budget_bytes) if budget_bytes is not None else None
+    if ranges is None:
+        return _hashed(table, rows, None)
+    return _hashed(tables.rows_of(table, ranges), rows, ranges)
 
 
 def fingerprint_file(path: Path) -> FileFingerprint:
-    """Give the hashes of a file; of a data file, the table's too. Raises InputError, DataError."""
+    """Give the hashes of a file or folder; of a data file, the table's too. Raises InputError, DataError."""
+    if path.is_dir():
+        return FileFingerprint(path=str(path), file=hash_folder(path))
     file = hash_file(path)
     if tables.reader_of(path) is None:
         return FileFingerprint(path=str(path), file=file)
@@ -116,193 +125,92 @@ def hash_file(path: Path) -> str:
     """Give the BLAKE3 of a file's bytes. Raises InputError where it cannot be read."""
     hasher = blake3()
     try:
-        with path.open("rb") as file:
-            while block := file.read(_BYTES_PER_READ):
-                hasher.update(block)
+        with path.open("rb", buffering=0) as file:
+            buffer = memoryview(bytearray(_BYTES_PER_READ))
+            while count := file.readinto(buffer):
+                hasher.update(buffer[:count])
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
+        raise InputError(
+            f"cannot be read: {error.strerror or error}",
+            where=str(path),
+            help="give a file that you may read",
+        ) from error
     return _PREFIX + hasher.hexdigest()
 
 
-def _table_hash(columns: list[tables.Column], hashed: Mapping[str, str]) -> str:
-    rows = [
-        [item.name, _logical_type(item), len(item.values), hashed[item.name].removeprefix(_PREFIX)]
-        for item in columns
-    ]
-    return _hash_json({"cols": rows, "v": VERSION})
+def hash_folder(path: Path) -> str:
+    """Give the hash of a folder's files: the BLAKE3 of what ``b3sum`` prints for them, sorted by path.
+
+    Hidden files and folders do not count, nor do times, owners, empty folders and links to folders. Raises
+    InputError where there is no file, or one cannot be read.
+    """
+    names = [name for name in files_below(path) if not any(part.startswith(".") for part in name.split("/"))]
+    if not names:
+        raise InputError(
+            "the folder holds no files",
+            where=str(path),
+            help="hidden files (.name) do not count; give a file",
+        )
+    rows = "".join(f"{hash_file(path / name).removeprefix(_PREFIX)}  {name}\n" for name in names)
+    return _PREFIX + blake3(rows.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _schema_hash(columns: list[tables.Column]) -> str:
-    rows = [[item.name, _logical_type(item), *_particulars(item.values.type)] for item in columns]
-    return _hash_json({"schema": rows, "v": VERSION})
-
-
-def _hash_json(document: Mapping[str, Any]) -> str:
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return _PREFIX + blake3(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _particulars(kind: pa.DataType) -> list[str]:
-    """Give what the schema sees and the content does not."""
-    if pa.types.is_dictionary(kind):
-        return ["categorical"]
-    return [str(kind.tz)] if pa.types.is_timestamp(kind) and kind.tz else []
-
-
-def _logical_type(column: tables.Column) -> str:
-    return "mixed" if column.mixed else _type_name(column.values.type)
-
-
-def _type_name(kind: pa.DataType) -> str:  # noqa: PLR0911  # one line per family
-    """Give the type without what only storage cares about."""
-    if pa.types.is_dictionary(kind):
-        return _type_name(kind.value_type)
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return "string"
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
-        return "binary"
-    if pa.types.is_timestamp(kind):
-        return "timestamp[tz]" if kind.tz else "timestamp"
-    if pa.types.is_duration(kind) or pa.types.is_date(kind) or pa.types.is_time(kind):
-        return str(kind).partition("[")[0].rstrip("0123456789")
-    if _is_list(kind):
-        return f"list<{_type_name(kind.value_type)}>"
-    if pa.types.is_struct(kind):
-        return "struct<" + ",".join(f"{field.name}:{_type_name(field.type)}" for field in kind) + ">"
-    return str(kind)
-
-
-def _column_hash(values: pa.ChunkedArray) -> str:
-    hasher = blake3()
-    values = _whole_times(values)
-    for start in range(0, len(values), ROWS_PER_BLOCK):
-        _update(hasher, _joined(values.slice(start, ROWS_PER_BLOCK)))
-    return _PREFIX + hasher.hexdigest()
-
-
-def _joined(values: pa.ChunkedArray) -> pa.Array:
-    array = (
-        values.chunk(0) if values.num_chunks == 1 else pa.concat_arrays([_decoded(c) for c in values.chunks])
-    )
-    return _decoded(array)
-
-
-def _decoded(array: pa.Array) -> pa.Array:
-    """Bring an array to the one layout of its family."""
-    kind = array.type
-    if pa.types.is_dictionary(kind):
-        return _decoded(array.dictionary_decode())
-    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
-        return array.cast(pa.large_string())
-    if pa.types.is_binary(kind) or pa.types.is_binary_view(kind):
-        return array.cast(pa.large_binary())
-    if pa.types.is_date64(kind):
-        return array.cast(pa.date32())
-    if pa.types.is_time32(kind):
-        return array.cast(pa.time64("us"))
-    return array
-
-
-def _whole_times(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Give times in microseconds; in nanoseconds only where a value of the column needs them."""
-    kind = values.type
-    if not (pa.types.is_timestamp(kind) or pa.types.is_duration(kind) or pa.types.is_time64(kind)):
-        return values
-    micro = _with_unit(kind, "us")
-    if kind.unit != "ns":
-        return values if kind.unit == "us" else values.cast(micro)
-    counts = values.cast(pa.int64())
-    micros = pc.divide(counts, _NANOS_PER_MICRO)
-    whole = pc.all(pc.equal(pc.multiply(micros, _NANOS_PER_MICRO), counts), skip_nulls=True).as_py()
-    return values if whole is False else values.cast(micro)
-
-
-def _with_unit(kind: pa.DataType, unit: str) -> pa.DataType:
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp(unit, kind.tz)
-    return pa.duration(unit) if pa.types.is_duration(kind) else pa.time64(unit)
-
-
-def _update(hasher: Any, array: pa.Array) -> None:
-    """Feed one block, in the layout that the module's head describes."""
-    kind = array.type
-    if pa.types.is_null(kind):
-        hasher.update(b"N")
-    elif pa.types.is_floating(kind):
-        _update_floats(hasher, array)
-    else:
-        missing = _update_mask(hasher, array)
-        _update_values(hasher, array, missing)
-
-
-def _update_mask(hasher: Any, array: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]] | None:
-    if not array.null_count:
-        hasher.update(b"V")
+def _sampled(table: Any, rows: int, budget_bytes: int) -> Ranges | None:
+    """Give the ranges of rows that a budget allows, at least one row each; None where it allows all."""
+    size = tables.byte_count(table)
+    if size <= budget_bytes:
         return None
-    missing = np.asarray(array.is_null())
-    hasher.update(b"N")
-    hasher.update(np.packbits(missing).tobytes())
-    return missing
+    each = max(1, int(rows * (budget_bytes / size)) // _SAMPLED_RANGES)
+    starts = np.unique(np.linspace(0, rows - each, min(_SAMPLED_RANGES, rows // each)).astype(int))
+    return tuple((int(start), int(start) + each) for start in starts)
 
 
-def _update_floats(hasher: Any, array: pa.Array) -> None:
-    values = (pc.fill_null(array, float("nan")) if array.null_count else array).to_numpy(zero_copy_only=False)
-    missing = np.isnan(values)
-    if missing.any():
-        hasher.update(b"N")
-        hasher.update(np.packbits(missing).tobytes())
-        values = np.where(missing, values.dtype.type(0), values)
-    else:
-        hasher.update(b"V")
-    hasher.update(np.ascontiguousarray(values).data.cast("B") if len(values) else b"")
+def _hashed(table: Any, rows: int, ranges: Ranges | None) -> Fingerprint:
+    columns, index = tables.columns(table), tables.index_columns(table)
+    hashed = _column_hashes(columns, ranges)
+    return Fingerprint(
+        table=_table_hash(columns, hashed, rows, ranges),
+        columns={column.name: digest for column, digest in zip(columns, hashed, strict=True)},
+        schema=_schema_hash(columns),
+        index=_table_hash(index, _column_hashes(index, ranges), rows, ranges) if index else None,
+        rows=rows,
+        hashed_rows=rows if ranges is None else sum(stop - start for start, stop in ranges),
+    )
 
 
-def _update_values(hasher: Any, array: pa.Array, missing: np.ndarray[Any, Any] | None) -> None:
-    kind = array.type
-    if pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
-        _update_strings(hasher, array if missing is None else _filled(array))
-    elif pa.types.is_boolean(kind):
-        bits = np.asarray(pc.fill_null(array, False)).astype(bool)
-        hasher.update(np.packbits(bits).tobytes())
-    elif _is_list(kind):
-        _update_lists(hasher, array)
-    elif pa.types.is_struct(kind):
-        for field in array.flatten():
-            _update(hasher, _decoded(field))
-    elif pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_fixed_size_binary(kind):
-        _update_fixed(hasher, array, missing)
-    else:
-        raise DataError(f"columns of type {kind} have no hash yet")
+def _column_hashes(columns: Sequence[tables.Column], ranges: Ranges | None) -> list[str]:
+    sources = {
+        place: item.source for place, item in enumerate(columns) if isinstance(item.source, layout.Source)
+    }
+    nodes = dict(zip(sources, layout.numpy_nodes(list(sources.values())), strict=True))
+    nodes |= {place: _arrow_node(item) for place, item in enumerate(columns) if place not in sources}
+    return [_hash({"column": nodes[place], "v": VERSION}, ranges) for place in range(len(columns))]
 
 
-def _filled(array: pa.Array) -> pa.Array:
-    """Empty the slots of missing values, which may own bytes that nobody sees."""
-    return pc.fill_null(array, "" if pa.types.is_large_string(array.type) else b"")
+def _arrow_node(column: tables.Column) -> Node:
+    try:
+        if column.mixed:
+            return layout.text_node(column.values, "mixed")
+        return layout.node(column.values)
+    except DataError as error:
+        raise DataError(f"column {column.name!r}: {error.what}", help="leave the column out") from error
 
 
-def _update_strings(hasher: Any, array: pa.Array) -> None:
-    _, offsets, data = array.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
-    hasher.update(np.diff(ends).astype("<i4").tobytes())
-    if data is not None and len(ends):
-        hasher.update(memoryview(data)[int(ends[0]) : int(ends[-1])])
+def _table_hash(
+    columns: Sequence[tables.Column], hashed: Sequence[str], rows: int, ranges: Ranges | None
+) -> str:
+    pairs = [
+        [column.label, digest.rpartition(":")[2]] for column, digest in zip(columns, hashed, strict=True)
+    ]
+    return _hash({"columns": pairs, "rows": rows, "v": VERSION}, ranges)
 
 
-def _update_lists(hasher: Any, array: pa.Array) -> None:
-    lengths = pc.fill_null(pc.list_value_length(array), 0).cast(pa.int64())
-    hasher.update(np.asarray(lengths).astype("<i4").tobytes())
-    _update(hasher, _decoded(pc.list_flatten(array)))
+def _schema_hash(columns: Sequence[tables.Column]) -> str:
+    rows = [[column.label, column.label_type, column.held] for column in columns]
+    return _hash({"schema": rows, "v": VERSION}, None)
 
 
-def _update_fixed(hasher: Any, array: pa.Array, missing: np.ndarray[Any, Any] | None) -> None:
-    width = array.type.bit_width // 8
-    raw = np.frombuffer(array.buffers()[1], dtype=np.uint8)
-    raw = raw[array.offset * width : (array.offset + len(array)) * width]
-    if missing is not None:
-        raw = raw.reshape(len(array), width).copy()
-        raw[missing] = 0
-    hasher.update(raw.tobytes() if missing is not None else raw.data)
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+def _hash(document: Mapping[str, Any], ranges: Ranges | None) -> str:
+    if ranges is None:
+        return _PREFIX + hash_json(document)
+    return _PARTIAL + hash_json({**document, "partial": ranges})

@@ -1,14 +1,12 @@
-"""Tables of every make as Arrow columns, and data files as tables.
+"""Tables of every make as columns, and data files as tables.
 
-pandas, pyarrow, polars (anything with ``to_arrow``) and numpy (by position) come in; a name and an Arrow column come
-out. numpy floats are taken over without a copy and keep their NaN; an object column that Arrow cannot type is given
-as text that tells types apart.
+pandas, pyarrow, polars (anything with ``to_arrow``) and numpy (by position) come in; a name, and a NumPy or Arrow
+column come out, without a copy where the library's own memory can be read.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from nbship import layout, objects
 from nbship.errors import DataError, InputError
+from nbship.streams import hash_json
 from nbship.tabular import is_tabular
 
 if TYPE_CHECKING:
@@ -34,15 +34,33 @@ READERS: Mapping[str, str] = {
     ".jsonl": "read_json",
     ".ndjson": "read_json",
 }
+_SIZED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A named Arrow column; ``mixed`` where the values had no one type and stand as text."""
+    """A column of a table.
+
+    ``name`` is its own in the table, ``label`` what the table calls it; ``held`` is its exact type, in Arrow's
+    words. ``source`` is Arrow, or NumPy of a type with a fixed width. ``mixed`` where the values had no one type and stand as text.
+    """
 
     name: str
-    values: pa.ChunkedArray
+    label: str
+    label_type: str = "str"
+    held: str
+    source: pa.ChunkedArray | layout.Source
     mixed: bool = False
+
+    @property
+    def values(self) -> pa.ChunkedArray:
+        """The column as Arrow; NaN stays NaN."""
+        if isinstance(self.source, pa.ChunkedArray):
+            return self.source
+        array = pa.array(np.ascontiguousarray(self.source.values), mask=self.source.missing)
+        return pa.chunked_array(
+            [array.cast(pa.timestamp(array.type.unit, "UTC")) if self.source.zoned else array]
+        )
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, str]:
@@ -65,7 +83,13 @@ def read_table(path: Path) -> tuple[pd.DataFrame, str]:
     try:
         frame = getattr(pd, reader)(path, **options)
     except Exception as error:  # parsers raise their own kinds
-        raise DataError(f"cannot be read as a table: {_first_line(error)}", where=str(path)) from error
+        raise DataError(
+            f"cannot be read as a table: {_first_line(error)}",
+            where=str(path),
+            help=f"`pandas.{reader}` must be able to read it; its ending says what it is",
+        ) from error
+    if not hasattr(frame, "columns"):
+        raise DataError("cannot be read as a table: it holds no columns", where=str(path))
     return frame, f"pandas.{reader} {pd.__version__}"
 
 
@@ -79,23 +103,20 @@ def columns(table: Any) -> list[Column]:
     """Give the columns of a table in order. Raises DataError for what is no table."""
     if not is_tabular(table):
         raise DataError(f"a {type(table).__name__} is not a table")
-    root = type(table).__module__.partition(".")[0]
+    root = _root(table)
     if root == "pandas":
-        return _from_pandas(table)
+        return _named(_pandas_columns(table))
     if root == "numpy":
-        return _from_numpy(table)
-    return _from_arrow(table)
+        return _named(_numpy_columns(table))
+    return _named(_arrow_columns(table))
 
 
 def index_columns(table: Any) -> list[Column]:
     """Give a pandas index as columns; none for the plain count 0, 1, 2 and for what has no index."""
-    if type(table).__module__.partition(".")[0] != "pandas":
+    if _root(table) != "pandas" or _is_count(table.index):
         return []
-    index = table.index
-    if type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1 and index.name is None:
-        return []
-    levels = [index.get_level_values(number) for number in range(index.nlevels)]
-    return [_pandas_column(_text(level.name), level.to_series(index=range(len(level)))) for level in levels]
+    levels = [table.index.get_level_values(number) for number in range(table.index.nlevels)]
+    return _named((level.name, *_pandas_source(level.to_series(), level.name)) for level in levels)
 
 
 def row_count(table: Any) -> int:
@@ -103,78 +124,189 @@ def row_count(table: Any) -> int:
     return int(table.num_rows) if hasattr(table, "num_rows") else len(table)
 
 
-def _from_pandas(table: Any) -> list[Column]:
+def byte_count(table: Any) -> int:
+    """Give about how many bytes the values of a table take; objects are measured on 1,000 rows."""
+    if _root(table) == "pandas":
+        some = table.iloc[:: max(1, len(table) // _SIZED)]
+        deep = some.memory_usage(index=False, deep=True)
+        return int(np.sum(deep) * len(table) / max(1, len(some)))
+    return int(table.estimated_size() if hasattr(table, "estimated_size") else table.nbytes)
+
+
+def rows_of(table: Any, ranges: Sequence[tuple[int, int]]) -> Any:
+    """Give the rows of these ranges ``(start, stop)`` as a table of the same make."""
+    if _root(table) in {"pandas", "numpy"}:
+        chosen = np.concatenate([np.arange(start, stop) for start, stop in ranges])
+        return table.iloc[chosen] if _root(table) == "pandas" else table[chosen]
+    arrow = _to_arrow(table)
+    return pa.concat_tables([arrow.slice(start, stop - start) for start, stop in ranges])
+
+
+def _root(table: Any) -> str:
+    return type(table).__module__.partition(".")[0]
+
+
+def _is_count(index: Any) -> bool:
+    if index.nlevels > 1 or index.name is not None:
+        return False
+    if not len(index):
+        return True
+    whole = index.dtype == np.int64 and index[0] == 0 and index[-1] == len(index) - 1
+    plain = whole and type(index).__name__ != "RangeIndex"
+    return bool(np.array_equal(index.to_numpy(), np.arange(len(index))) if plain else whole)
+
+
+#: Where a column's values are, its exact type, and whether it is mixed.
+_Found = tuple["pa.ChunkedArray | layout.Source", str, bool]
+_Labelled = tuple[Any, "pa.ChunkedArray | layout.Source", str, bool]
+
+
+def _named(found: Iterable[_Labelled]) -> list[Column]:
+    """Give every column a name of its own: a second ``x`` becomes ``x#2``, or the next that is free."""
+    rows = list(found)
+    labels = {_text(label) for label, *_ in rows}
+    names: list[str] = []
+    for label, *_ in rows:
+        name, count = _text(label), 1
+        while name in names or (count > 1 and name in labels):
+            count += 1
+            name = f"{_text(label)}#{count}"
+        names.append(name)
+    return [_column(name, *row) for name, row in zip(names, rows, strict=True)]
+
+
+def _column(name: str, label: Any, source: pa.ChunkedArray | layout.Source, held: str, mixed: bool) -> Column:
+    return Column(
+        name=name,
+        label=_text(label),
+        label_type=_label_type(label),
+        held=held,
+        source=source,
+        mixed=mixed,
+    )
+
+
+def _pandas_columns(table: Any) -> Iterable[_Labelled]:
     if table.ndim == 1:
-        return [_pandas_column(_text(table.name), table)]
-    labels = _distinct([_text(label) for label in table.columns])
-    return [_pandas_column(name, table.iloc[:, number]) for number, name in enumerate(labels)]
+        yield table.name, *_pandas_source(table, table.name)
+        return
+    for number, label in enumerate(table.columns):
+        yield label, *_pandas_source(table.iloc[:, number], label)
 
 
-def _pandas_column(name: str, series: Any) -> Column:
-    if isinstance(series.dtype, np.dtype) and series.dtype.kind == "f":
-        return Column(name=name, values=pa.chunked_array([pa.array(series.to_numpy())]))
-    if type(series.dtype).__name__ == "DatetimeTZDtype":
-        return Column(name=name, values=pa.chunked_array([_instants(series)]))
+def _pandas_source(series: Any, label: Any) -> _Found:
+    """Give the memory behind a series: numbers, times and masked arrays as NumPy, the rest as Arrow."""
+    dtype = series.dtype
+    kind = type(dtype).__name__
+    if isinstance(dtype, np.dtype):
+        return _numpy_source(series.to_numpy(), _text(label))
+    if kind == "SparseDtype":
+        source, held, mixed = _numpy_source(np.asarray(series.array.to_dense()), _text(label))
+        return source, f"sparse<{held}>", mixed
+    if kind == "DatetimeTZDtype":
+        instants = series.array.tz_convert(None).to_numpy()
+        return layout.Source(values=instants, zoned=True), str(pa.timestamp(dtype.unit, str(dtype.tz))), False
+    if isinstance(mask := getattr(series.array, "_mask", None), np.ndarray):
+        data = np.asarray(getattr(series.array, "_data"))  # noqa: B009  # no public way is without a copy
+        return layout.Source(values=data, missing=mask), _arrow_name(data.dtype), False
+    values = _chunked(pa.Array.from_pandas(series))
+    return values, _held(values), False
+
+
+def _numpy_source(values: np.ndarray[Any, Any], label: str) -> _Found:
+    """Give a NumPy column: as it is where its type has a fixed width that Arrow knows too."""
+    dtype = values.dtype
+    if not dtype.isnative:
+        values = values.astype(dtype.newbyteorder("="))
+    if dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize <= 8):  # noqa: PLR2004  # bytes of a double
+        return layout.Source(values=values), _arrow_name(values.dtype), False
+    if dtype.kind in "mM":
+        values = _timed(values)
+        return layout.Source(values=values), _arrow_name(values.dtype), False
+    if dtype.kind == "c" and dtype.itemsize <= 16:  # noqa: PLR2004  # two doubles
+        parts = [pa.array(np.ascontiguousarray(part)) for part in (values.real, values.imag)]
+        return _chunked(pa.StructArray.from_arrays(parts, ["real", "imag"])), dtype.name, False
+    if dtype.kind in "SU":
+        plain = _chunked(pa.array(values))
+        return plain, _held(plain), False
+    if dtype.kind in "OT":
+        found, mixed = objects.as_arrow(values.astype(object), label)
+        return _chunked(found), "object" if dtype.kind == "O" else "string", mixed
+    raise DataError(f"an array of {dtype} cannot be read as columns")
+
+
+def _timed(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    unit, count = np.datetime_data(values.dtype)
+    if count == 1 and unit in {"s", "ms", "us", "ns"}:
+        return values
+    finer = unit if unit in {"ms", "us", "ns"} else ("s" if unit != "generic" else "us")
+    if unit in {"ps", "fs", "as"}:
+        raise DataError(f"an array of {values.dtype} cannot be read as columns")
+    return values.astype(f"{values.dtype.kind}8[{finer}]")
+
+
+def _numpy_columns(array: np.ndarray[Any, Any]) -> Iterable[_Labelled]:
+    if array.dtype.names:
+        for name in array.dtype.names:
+            yield name, *_numpy_source(array[name], name)
+        return
+    wide = array.reshape(len(array), -1) if array.ndim == 1 or array.size else array
+    for number in range(wide.shape[1] if wide.ndim > 1 else 1):
+        yield number, *_numpy_source(wide[:, number], str(number))
+
+
+def _to_arrow(table: Any) -> pa.Table:
     try:
-        values = pa.Array.from_pandas(series)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, TypeError, OverflowError):
-        return Column(name=name, values=pa.chunked_array([_as_text(name, series)]), mixed=True)
-    chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
-    return Column(name=name, values=chunked)
-
-
-def _instants(series: Any) -> pa.Array:
-    """Give times with a zone, past a conversion of pandas that pandas itself warns of."""
-    naive = pa.Array.from_pandas(series.dt.tz_convert(None))
-    return naive.cast(pa.timestamp(naive.type.unit, str(series.dtype.tz).removeprefix("UTC") or "UTC"))
-
-
-def _as_text(name: str, series: Any) -> pa.Array:
-    """Write values of several types as ``type:value``; only plain values have a text that is theirs alone."""
-    plain = (bool, int, float, complex, str, bytes, np.generic)
-    texts: list[str | None] = []
-    for value in series.tolist():
-        if value is None or value != value:  # noqa: PLR0124  # NaN, NaT and pandas.NA are missing
-            texts.append(None)
-        elif isinstance(value, plain) or type(value).__module__ in {"datetime", "decimal", "uuid"}:
-            texts.append(f"{type(value).__name__}:{value!r}")
-        else:
-            raise DataError(f"column {name!r} holds objects of type {type(value).__name__}")
-    return pa.array(texts, pa.large_string())
-
-
-def _from_numpy(array: Any) -> list[Column]:
-    if array.dtype.kind not in "biufSUM":
-        raise DataError(f"an array of {array.dtype} cannot be read as columns")
-    wide = array.reshape(len(array), -1)
-    return [
-        Column(name=str(number), values=pa.chunked_array([pa.array(np.ascontiguousarray(wide[:, number]))]))
-        for number in range(wide.shape[1])
-    ]
-
-
-def _from_arrow(table: Any) -> list[Column]:
-    arrow = table.to_arrow() if hasattr(table, "to_arrow") else table
+        arrow = table.to_arrow() if hasattr(table, "to_arrow") else table
+    except pa.ArrowException as error:
+        raise DataError(
+            f"has no form in Arrow: {_first_line(error)}", help="cast that column to a type that Arrow has"
+        ) from error
     if isinstance(arrow, (pa.Array, pa.ChunkedArray)):
-        arrow = pa.table({getattr(table, "name", None) or "0": arrow})
-    if isinstance(arrow, pa.RecordBatch):
-        arrow = pa.Table.from_batches([arrow])
-    labels = _distinct(arrow.column_names)
-    return [Column(name=name, values=values) for name, values in zip(labels, arrow.columns, strict=True)]
+        return pa.table({getattr(table, "name", None) or "": arrow})
+    return pa.Table.from_batches([arrow]) if isinstance(arrow, pa.RecordBatch) else arrow
 
 
-def _distinct(labels: Sequence[str]) -> list[str]:
-    """Give every label once: a second ``x`` becomes ``x#2``."""
-    seen: Counter[str] = Counter()
-    given: list[str] = []
-    for label in labels:
-        seen[label] += 1
-        given.append(label if seen[label] == 1 else f"{label}#{seen[label]}")
-    return given
+def _arrow_columns(table: Any) -> Iterable[_Labelled]:
+    arrow = _to_arrow(table)
+    for name, values in zip(arrow.column_names, arrow.columns, strict=True):
+        yield name, values, _held(values), False
+
+
+def _chunked(values: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
+    return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+
+
+def _arrow_name(dtype: np.dtype[Any]) -> str:
+    return str(pa.from_numpy_dtype(dtype))
+
+
+def _held(values: pa.ChunkedArray) -> str:
+    """Give the exact type; of a dictionary without the width of its codes, and with its order if it has one."""
+    kind = values.type
+    if not pa.types.is_dictionary(kind):
+        return str(kind)
+    if not kind.ordered:
+        return f"dictionary<{kind.value_type}>"
+    chunks = [chunk.dictionary for chunk in values.unify_dictionaries().chunks[:1]]
+    order = hash_json(layout.node(pa.chunked_array(chunks, kind.value_type)))
+    return f"dictionary<{kind.value_type}, ordered {order}>"
+
+
+def _label_type(label: Any) -> str:
+    """Tell text from what only reads like it; a NumPy number is a number."""
+    if label is None or isinstance(label, str):
+        return "str"
+    return type(label.item() if isinstance(label, np.generic) else label).__name__
 
 
 def _text(label: Any) -> str:
-    return str(label) if label is not None else ""
+    """Give a label as text, the same for every version of NumPy."""
+    if label is None:
+        return ""
+    if isinstance(label, tuple):
+        return str(tuple(part.item() if isinstance(part, np.generic) else part for part in label))
+    return str(label)
 
 
 def _first_line(error: Exception) -> str:

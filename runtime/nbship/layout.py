@@ -1,0 +1,301 @@
+"""Which bytes of a column are hashed: the nodes of ``nbship-hash v1``, as docs/fingerprint.md defines them.
+
+A column becomes a *node*: its content type, its rows, and the BLAKE3 of each of its streams, nested where the type
+is. How the values are stored (chunks, offsets, dictionaries, units, what lies under a missing value) is gone by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as _compute
+from blake3 import blake3
+
+from nbship.errors import DataError
+from nbship.streams import FIRST_UNIT, Array, Leaf, Lengths, Node, Validity, absent, leaf_of, nothing, timed
+
+pc: Any = _compute  # its functions are made at import, where no type checker sees them
+
+_ROWS_STRIPED = 1 << 13
+_ROWS_DECODED = 1 << 16
+_STRIPED_BYTES = 1 << 19
+_DIGITS_OF_16 = 38
+_DIGITS_OF_32 = 76
+_FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
+_is = pa.types
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A NumPy column of fixed width, what of it is missing besides NaN and NaT, and whether its times are in UTC."""
+
+    values: Array
+    missing: Array | None = None
+    zoned: bool = False
+
+
+def node(values: pa.ChunkedArray) -> Node:
+    """Give the node of an Arrow column. Raises DataError for a type that has no content of its own."""
+    kind = values.type
+    if _is.is_null(kind):
+        return nothing(len(values))
+    if name := _text_name(kind):
+        return _text(name, len(values), _large(values.chunks))
+    for matches, make in _NODES:
+        if matches(kind):
+            return make(values)
+    return _fixed(values)
+
+
+def text_node(values: pa.ChunkedArray, name: str) -> Node:
+    """Give the node of a column of text under another type's name."""
+    return _text(name, len(values), _large(values.chunks))
+
+
+def numpy_nodes(sources: Sequence[Source]) -> list[Node]:
+    """Give the nodes of NumPy columns of one length.
+
+    The columns go forward together, so that one that is a stripe of a table in C order is read from the cache.
+    """
+    leaves = [_leaf_for(source) for source in sources]
+    pieces = [_numbers(source) for source in sources]
+    stripes = []
+    for leaf, (values, missing) in zip(leaves, pieces, strict=True):
+        if values.flags.c_contiguous:
+            leaf.take(values, missing)
+        else:
+            stripes.append((leaf, values, missing))
+    _take_stripes(stripes)
+    return [_finished(leaf, piece) for leaf, piece in zip(leaves, pieces, strict=True)]
+
+
+def _finished(leaf: Leaf, piece: tuple[Array, Array | None]) -> Node:
+    if not leaf.failed:
+        return leaf.node()
+    return timed(leaf.name, str(leaf.held), lambda: iter([piece]))
+
+
+def _take_stripes(stripes: Sequence[tuple[Leaf, Array, Array | None]]) -> None:
+    widest = max((abs(values.strides[0]) for _, values, _ in stripes), default=1)
+    step = min(_ROWS_STRIPED, max(1024, _STRIPED_BYTES // max(widest, 1)))
+    for start in range(0, len(stripes[0][1]) if stripes else 0, step):
+        for leaf, values, missing in stripes:
+            if not leaf.failed:
+                part = np.ascontiguousarray(values[start : start + step])
+                leaf.take(part, None if missing is None else missing[start : start + step])
+
+
+def _numbers(source: Source) -> tuple[Array, Array | None]:
+    values = source.values.view(np.int64) if source.values.dtype.kind in "mM" else source.values
+    return values, source.missing
+
+
+def _leaf_for(source: Source) -> Leaf:
+    dtype = source.values.dtype
+    if dtype.kind in "mM":
+        name = "duration" if dtype.kind == "m" else "timestamp[utc]" if source.zoned else "timestamp"
+        return leaf_of(name, held=np.datetime_data(dtype)[0], unit=FIRST_UNIT)
+    return leaf_of(dtype.name, floats=dtype.kind == "f")
+
+
+def _fixed(values: pa.ChunkedArray) -> Node:
+    kind = values.type
+    if _is.is_decimal(kind):
+        return _decimal(values)
+    if _is.is_timestamp(kind) or _is.is_duration(kind) or _is.is_time(kind):
+        name = str(kind).partition("[")[0].rstrip("0123456789")
+        zoned = "[utc]" if _is.is_timestamp(kind) and kind.tz else ""
+        return timed(name + zoned, kind.unit, lambda: (_piece(chunk) for chunk in values.chunks))
+    if _is.is_date(kind):
+        leaf, values = leaf_of("date"), values.cast(pa.date32())
+    elif _is.is_interval(kind):
+        leaf = leaf_of("interval")
+    elif _is.is_primitive(kind):
+        leaf = leaf_of(_FLOATS.get(str(kind), str(kind)), floats=_is.is_floating(kind))
+    else:
+        raise DataError(f"columns of type {kind} have no hash")
+    for chunk in values.chunks:
+        if leaf.bits:
+            leaf.take_bits(chunk)
+        else:
+            leaf.take(*_piece(chunk))
+    return leaf.node()
+
+
+def _piece(array: pa.Array) -> tuple[Array, Array | None]:
+    """Give an Arrow array of fixed width as NumPy, without a copy, and which values are missing."""
+    kind = array.type
+    missing = absent(array)
+    width = kind.bit_width // 8
+    raw = np.frombuffer(array.buffers()[1] or b"", dtype=np.uint8)
+    raw = raw[array.offset * width : (array.offset + len(array)) * width]
+    if _is.is_time32(kind):
+        return raw.view(np.int32).astype(np.int64), missing
+    if _is.is_timestamp(kind) or _is.is_duration(kind) or _is.is_time64(kind):
+        return raw.view(np.int64), missing
+    if _is.is_integer(kind) or _is.is_floating(kind):
+        return raw.view(kind.to_pandas_dtype()), missing
+    return raw.reshape(-1, width), missing
+
+
+def _decimal(values: pa.ChunkedArray) -> Node:
+    """Hash decimals as integers, at the least scale from 0 that loses nothing, in 16 bytes where they fit."""
+    least = values.cast(pa.decimal256(_DIGITS_OF_32, max(values.type.scale, 0)))
+    while least.type.scale > 0:
+        fewer = _recast(least, pa.decimal256(_DIGITS_OF_32, least.type.scale - 1))
+        if fewer is None:
+            break
+        least = fewer
+    scale = least.type.scale
+    narrow = _recast(least, pa.decimal128(_DIGITS_OF_16, scale))
+    leaf = leaf_of("decimal")
+    for chunk in (least if narrow is None else narrow).chunks:
+        leaf.take(*_piece(chunk))
+    found = leaf.node()
+    if found["type"] == "null":
+        return found
+    return {**found, "scale": scale, "width": 32 if narrow is None else 16}
+
+
+def _recast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
+    try:
+        return values.cast(kind)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _large(arrays: Iterable[pa.Array]) -> Iterator[pa.Array]:
+    """Give text and bytes of every layout with 64-bit offsets or, without a copy, with 32-bit ones."""
+    for array in arrays:
+        kind = array.type
+        if _is.is_string_view(kind):
+            yield array.cast(pa.large_string())
+        elif _is.is_binary_view(kind) or _is.is_fixed_size_binary(kind):
+            yield array.cast(pa.large_binary())
+        else:
+            yield array
+
+
+def _text(name: str, rows: int, arrays: Iterable[pa.Array]) -> Node:
+    validity, lengths, values = Validity(), Lengths(), blake3()
+    for array in arrays:
+        _take_text(array, validity, lengths, values)
+    assert validity.rows == rows
+    return validity.node(name, **lengths.streams(), values=values.hexdigest())
+
+
+def _take_text(array: pa.Array, validity: Validity, lengths: Lengths, values: Any) -> None:
+    missing = absent(array)
+    validity.add(len(array), missing)
+    if not len(array):
+        return
+    ends = _offsets(array)
+    if missing is not None and (ends[1:] != ends[:-1])[missing].any():
+        # a missing value may own bytes that nobody sees
+        array = array.fill_null("" if _is_text(array.type) else b"")
+        ends = _offsets(array)
+    for start in range(0, len(array), _ROWS_DECODED):
+        part = ends[start : start + _ROWS_DECODED + 1]
+        lengths.add(part[1:] - part[:-1])
+    if array.buffers()[2] is not None:
+        values.update(memoryview(array.buffers()[2])[int(ends[0]) : int(ends[-1])])
+
+
+def _offsets(array: pa.Array) -> Array:
+    width = np.int64 if _is.is_large_string(array.type) or _is.is_large_binary(array.type) else np.int32
+    return np.frombuffer(array.buffers()[1], dtype=width)[array.offset : array.offset + len(array) + 1]
+
+
+def _decoded(values: pa.ChunkedArray) -> Node:
+    """Hash a dictionary as the values it stands for; text a block at a time."""
+    inner = values.type.value_type
+
+    def blocks() -> Iterator[pa.Array]:
+        for chunk in values.chunks:
+            for start in range(0, len(chunk), _ROWS_DECODED):
+                yield chunk.slice(start, _ROWS_DECODED).dictionary_decode()
+
+    if name := _text_name(inner):
+        return _text(name, len(values), _large(blocks()))
+    return node(pa.chunked_array(blocks(), inner))
+
+
+def _extension(values: pa.ChunkedArray) -> Node:
+    """Hash what an extension type stores, under the type's name."""
+    kind = values.type
+    inner = node(pa.chunked_array([chunk.storage for chunk in values.chunks], kind.storage_type))
+    if inner["type"] == "null":
+        return inner
+    parameters = kind.__arrow_ext_serialize__().decode("utf-8", "backslashreplace")
+    name = {"type": "extension", "name": kind.extension_name, "parameters": parameters}
+    return {**name, "rows": len(values), "storage": inner}
+
+
+def _runs(values: pa.ChunkedArray) -> Node:
+    return node(pa.chunked_array(map(pc.run_end_decode, values.chunks), values.type.value_type))
+
+
+def _struct(values: pa.ChunkedArray) -> Node:
+    validity = _validity(values)
+    fields = [values.type.field(place).name for place in range(values.type.num_fields)]
+    parts = values.flatten() if fields else []
+    inner = [[name, node(part)] for name, part in zip(fields, parts, strict=True)]
+    return validity.node("struct", fields=inner)
+
+
+def _list(values: pa.ChunkedArray) -> Node:
+    """Hash lists of every layout as their lengths and, as a column, the items of those that are there."""
+    kind = values.type
+    if not hasattr(kind, "value_type") and not _is.is_map(kind):
+        raise DataError(f"columns of type {kind} have no hash")
+    validity, lengths = _validity(values), Lengths()
+    items = []
+    for chunk in values.chunks:
+        array = _as_list(chunk)
+        lengths.add(np.asarray(pc.fill_null(pc.list_value_length(array), 0)).astype(np.int64))
+        items.append(array.flatten())
+    inner = node(pa.chunked_array(items, items[0].type)) if items else nothing(0)
+    return validity.node("list", **lengths.streams(), items=inner)
+
+
+def _as_list(array: pa.Array) -> pa.Array:
+    kind = array.type
+    if _is.is_map(kind):
+        pair = pa.struct([("key", kind.key_type), ("value", kind.item_type)])
+        return array.cast(pa.list_(pair)) if array.type != pa.list_(pair) else array
+    return array
+
+
+def _validity(values: pa.ChunkedArray) -> Validity:
+    validity = Validity()
+    for chunk in values.chunks:
+        validity.add(len(chunk), absent(chunk))
+    return validity
+
+
+def _text_name(kind: pa.DataType) -> str | None:
+    if _is_text(kind):
+        return "string"
+    plain = _is.is_binary(kind) or _is.is_large_binary(kind) or _is.is_binary_view(kind)
+    return "binary" if plain or _is.is_fixed_size_binary(kind) else None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(_is.is_string(kind) or _is.is_large_string(kind) or _is.is_string_view(kind))
+
+
+def _is_extension(kind: pa.DataType) -> bool:
+    return isinstance(kind, pa.BaseExtensionType)
+
+
+_NODES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.ChunkedArray], Node]], ...] = (
+    (_is_extension, _extension),
+    (_is.is_dictionary, _decoded),
+    (_is.is_run_end_encoded, _runs),
+    (_is.is_struct, _struct),
+    (_is.is_nested, _list),
+)
