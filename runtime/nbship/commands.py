@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nbship import config, text
-from nbship.errors import InputError
+from nbship.errors import DataError, InputError, NbshipError
+
+if TYPE_CHECKING:
+    from nbship.fingerprint import FileFingerprint
 
 _LEVELS = ("info", "warning", "critical")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -22,19 +25,43 @@ def _print_json(document: Any) -> None:
 
 @click.command("fingerprint")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--against", type=click.Path(path_type=Path), help="Compare with what --json printed once.")
 @_as_json
-def fingerprint_command(files: tuple[Path, ...], *, as_json: bool) -> None:
-    """Hash files, and the tables in them, by content."""
-    from nbship.fingerprint import fingerprint_file
+def fingerprint_command(files: tuple[Path, ...], *, against: Path | None, as_json: bool) -> None:
+    """Hash files and folders by their bytes, and the tables in files by content.
 
-    missing = [str(path) for path in files if not path.is_file()]
-    if missing:
-        raise InputError("no such file", where=", ".join(missing), help="give files, not folders")
-    found = [fingerprint_file(path) for path in files]
+    With --against RECORD each file is compared with what was recorded of it: the same file that is now read into
+    another table is reader drift. What cannot be read is told, and the others are hashed all the same.
+    """
+    from nbship import recorded
+
+    records = recorded.read(against) if against else None
+    rows, worst = [], 0
+    for path in files:
+        found, error = _fingerprinted(path)
+        comparison = recorded.compare(found, records) if records is not None and not error else None
+        differs = comparison is not None and comparison.status not in recorded.HOLDS
+        worst = max(worst, error.exit_code if error else 0, int(differs))
+        rows.append({**found.to_json(), **(comparison.to_json() if comparison else {})})
+        if not as_json and not (error and not found.file):
+            click.echo(text.fingerprint_lines(found, comparison))
+        if error:
+            click.echo(f"Error: {error}", err=True)
     if as_json:
-        _print_json([item.to_json() for item in found])
-    else:
-        click.echo("\n".join(text.fingerprint_lines(item) for item in found))
+        _print_json(rows)
+    raise SystemExit(worst)
+
+
+def _fingerprinted(path: Path) -> tuple[FileFingerprint, NbshipError | None]:
+    """Give the hashes of a file, or what there is of them and why there is no more."""
+    from nbship.fingerprint import FileFingerprint, fingerprint_file, hash_file
+
+    try:
+        return fingerprint_file(path), None
+    except DataError as error:
+        return FileFingerprint(path=str(path), file=hash_file(path), problem=error.what), error
+    except InputError as error:
+        return FileFingerprint(path=str(path), file=None, problem=error.what), error
 
 
 @click.command("sync")

@@ -114,9 +114,15 @@ def fingerprint_file(path: Path) -> FileFingerprint:
     """Give the hashes of a file or folder; of a data file, the table's too. Raises InputError, DataError."""
     if path.is_dir():
         return FileFingerprint(path=str(path), file=hash_folder(path))
+    if not path.exists():
+        raise InputError("no such file", where=str(path), help="give files or folders that are there")
+    if not path.is_file():
+        raise InputError("is neither a file nor a folder", where=str(path), help="give files or folders")
     file = hash_file(path)
     if tables.reader_of(path) is None:
         return FileFingerprint(path=str(path), file=file)
+    if not path.stat().st_size:
+        raise DataError("is empty, and so no table", where=str(path), help="fetch or write the file again")
     frame, reader = tables.read_table(path)
     return FileFingerprint(path=str(path), file=file, content=fingerprint(frame), reader=reader)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nbship.drain import Drained
     from nbship.drift import DriftReport
     from nbship.fingerprint import FileFingerprint
+    from nbship.recorded import Comparison
     from nbship.state import DriftState, ModelState, VersionState
 
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue", "too_few": "bright_black"}
@@ -49,15 +50,23 @@ def table(rows: Sequence[Sequence[str]], *, indent: str = "  ") -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def fingerprint_lines(item: FileFingerprint) -> str:
-    """Give a file's hashes, one per line."""
-    lines = [item.path, f"  file    {item.file}"]
+def fingerprint_lines(item: FileFingerprint, comparison: Comparison | None = None) -> str:
+    """Give a file's hashes, one per line, and how it relates to its record."""
+    lines = [item.path, *([_compared(item, comparison)] if comparison else []), f"  file    {item.file}"]
     if item.content is not None:
         lines += [f"  table   {item.content.table}   {item.content.rows:,} rows, read by {item.reader}"]
         lines += [f"  schema  {item.content.schema}"]
         rows = [[name, digest] for name, digest in item.content.columns.items()]
         lines += [table(rows, indent="    ")] if rows else []
     return "\n".join(lines)
+
+
+def _compared(item: FileFingerprint, comparison: Comparison) -> str:
+    columns = f"; other columns: {', '.join(comparison.columns)}" if comparison.columns else ""
+    if comparison.status != "reader drift":
+        return f"  {comparison.status}{columns}"
+    readers = f"recorded with {comparison.recorded_reader}, read now with {item.reader}"
+    return f"  reader drift: the same bytes make another table ({readers}){columns}"
 
 
 def sync_lines(done: Drained) -> str:

@@ -13,9 +13,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from blake3 import blake3
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nbship.cli import main
 from nbship.errors import DataError, InputError
 from nbship.fingerprint import fingerprint, fingerprint_file, hash_file, hash_folder
 
@@ -107,7 +109,7 @@ def test_any_other_value_name_or_order_has_another_hash(table: pa.Table, data: s
     row = data.draw(st.integers(0, table.num_rows))
     values, kind = COLUMNS[name]
     items = table[name].to_pylist()
-    new = data.draw(st.none() | values)
+    new = pa.array([data.draw(st.none() | values)], kind)[0].as_py()  # as the column would hold it
     changed = (
         table.drop_columns([name])
         if row == len(items)
@@ -427,8 +429,10 @@ def test_a_file_has_the_hash_of_its_bytes_and_of_its_table(tmp_path: Path) -> No
     assert found.file == hash_file(path) == f"b3:{blake3(path.read_bytes()).hexdigest()}"
     assert found.content == fingerprint(pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
     assert {"file", "table", "columns", "schema", "reader"} <= set(found.to_json())
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="no such file"):
         fingerprint_file(path.with_name("none.csv"))
+    with pytest.raises(InputError, match="cannot be read"):
+        hash_file(path / "below")
 
 
 def test_a_folder_has_the_hash_of_its_files_and_not_of_hidden_ones(tmp_path: Path) -> None:
@@ -482,3 +486,49 @@ def test_the_definition_can_be_followed_by_hand() -> None:
 def test_version_one_stays_what_it_is_under_every_version_of_every_library(name: str) -> None:
     golden = json.loads((Path(__file__).parent / "fingerprints.json").read_text())
     assert fingerprint(SAME[name][0]).table == golden[name]
+
+
+def run(*words: object) -> Any:
+    return CliRunner().invoke(main, ["fingerprint", *map(str, words)])
+
+
+def test_the_command_tells_every_file_although_some_are_broken(tmp_path: Path) -> None:
+    good, broken, empty, other = (tmp_path / name for name in ("a.csv", "b.parquet", "c.csv", "d.bin"))
+    good.write_text("x\n1\n")
+    broken.write_bytes(b"not parquet")
+    empty.touch()
+    other.write_bytes(b"?")
+    (tmp_path / "folder").mkdir()
+    found = run(good, broken, empty, other, "--json")
+    rows = json.loads(found.stdout)
+    assert found.exit_code == 1
+    assert [row["file"] for row in rows] == [hash_file(path) for path in (good, broken, empty, other)]
+    assert [bool(row["table"]) for row in rows] == [True, False, False, False]
+    assert found.stderr.count("Error:") == found.stderr.count("help:") == 2
+    found = run(tmp_path / "none.csv", tmp_path / "folder", good, tmp_path)
+    assert found.exit_code == 2
+    assert found.stderr.count("Error:") == found.stderr.count("help:") == 2
+    assert hash_file(good) in found.stdout
+    assert hash_folder(tmp_path) in found.stdout
+
+
+def test_the_same_file_with_another_table_is_reader_drift(tmp_path: Path) -> None:
+    path, record = tmp_path / "a.csv", tmp_path / "record.json"
+    path.write_text("x,y\n1,0.1\n")
+    rows = json.loads(run(path, "--json").stdout)
+    record.write_text(json.dumps(rows))
+    assert run(path, "--against", record).exit_code == 0
+    older = {**rows[0], "table": "b3:0", "columns": {**rows[0]["columns"], "y": "b3:1"}, "reader": "old 2"}
+    record.write_text(json.dumps([older]))
+    drifted = run(path, "--against", record)
+    assert drifted.exit_code == 1
+    assert "reader drift" in drifted.stdout
+    assert "recorded with old 2" in drifted.stdout
+    assert "other columns: y" in drifted.stdout
+    record.write_text(json.dumps(rows))
+    path.write_text("x,y\n1,0.10\n")
+    assert "rewritten" in run(path, "--against", record).stdout
+    path.write_text("x,y\n2,0.10\n")
+    (changed,) = json.loads(run(path, "--against", record, "--json").stdout)
+    assert (changed["status"], changed["changed_columns"]) == ("changed", ["x"])
+    assert run(path, "--against", path).exit_code == 2
