@@ -8,6 +8,7 @@ one move.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import secrets
 from collections.abc import Iterator, Sequence
@@ -61,7 +62,7 @@ def _put_what_is_here(where: Place, pointer: Pointer, folder: Folder | None) -> 
         keep(where.store, path, folder.digests, folder)
         return
     with reading(path) as source:
-        where.store.put(source, pointer.md5)
+        where.store.put(source, pointer.md5, blake3=pointer.blake3)
 
 
 def _put_from_elsewhere(where: Place, pointer: Pointer) -> bool:
@@ -156,10 +157,11 @@ def _fetch(where: Place, pointer: Pointer, stack: ExitStack) -> _Fetched | Item:
     damaged: list[str] = []
     silent: list[str] = []
     for source in _sources(where, pointer):
-        scratch = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+        scratch = target.with_name(_scratch(target.name, secrets.token_hex(4)))
         stack.callback(scratch.unlink, missing_ok=True)
         try:
             _make_folder(target.parent)
+            snapshots.clear_wrecks(target.parent, _scratch(glob.escape(target.name), "*"))
             found = source.fetch(pointer.md5, scratch)
         except StoreError as error:
             silent.append(error.what)
@@ -170,6 +172,10 @@ def _fetch(where: Place, pointer: Pointer, stack: ExitStack) -> _Fetched | Item:
             scratch.unlink()
             damaged += [] if isinstance(source, _Original) else [source.shown]
     return _not_found(where, pointer, damaged, silent)
+
+
+def _scratch(name: str, mark: str) -> str:
+    return f".{name[:100]}.{mark}.part"
 
 
 def _not_found(
@@ -192,6 +198,7 @@ def _pull_folder(where: Place, pointer: Pointer, *, force: bool) -> Item:
     listing, source = _first_listing(where, pointer)
     if listing is None or source is None:
         return _not_found(where, pointer)
+    snapshots.clear_wrecks(where.root / pointer.path, "**/" + _scratch("*", "*"))
     parts = [Pointer(name=pointer.name, path=f"{pointer.path}/{name}", md5=md5) for name, md5 in listing]
     states = {part: compare(where.root, part)[0] for part in parts}
     for part, state in states.items():

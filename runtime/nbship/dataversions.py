@@ -226,9 +226,9 @@ def item_of(
 ) -> Item:
     """Give what there is to say about a pointer; `source` is where its bytes came from just now."""
     return Item(
-        path=shown(where.root / pointer.path),
+        path=_shown_below(where.root, pointer.path),
         outcome=outcome,
-        pointer=shown(where.root / pointer.name),
+        pointer=_shown_below(where.root, pointer.name),
         size=pointer.size if pointer.size is not None else size,
         nfiles=pointer.nfiles,
         md5=pointer.md5,
@@ -240,6 +240,12 @@ def item_of(
         problem=problem,
         help=help,
     )
+
+
+def _shown_below(root: Path, name: str) -> str:
+    """Give a name of the root as seen from here; where the root lies elsewhere, as it is below the root."""
+    found = os.path.relpath(root / name, Path.cwd())
+    return name if found.startswith("..") else Path(found).as_posix()
 
 
 def shown(path: Path) -> str:

@@ -116,16 +116,23 @@ def digest_file(path: Path) -> Digests:
         return copied(file)
 
 
-def digest_of(path: Path, algorithm: Algorithm) -> str:
-    """Give one hash of a file in hexadecimal. Raises InputError where it cannot be read."""
+def copied_by(algorithm: Algorithm, source: BinaryIO, target: BinaryIO | None = None) -> str:
+    """Do as `copied` does, but give one hash only, in hexadecimal: BLAKE3 takes an eighth of the time of all three."""
     from blake3 import blake3
 
     hasher: Any = blake3() if algorithm == "blake3" else hashlib.new(algorithm, usedforsecurity=False)
-    with reading(path) as file:
-        while block := file.read(BYTES_PER_READ):
-            hasher.update(block)
+    while block := source.read(BYTES_PER_READ):
+        if target is not None:
+            target.write(block)
+        hasher.update(block)
     digest: str = hasher.hexdigest()
     return digest
+
+
+def digest_of(path: Path, algorithm: Algorithm) -> str:
+    """Give one hash of a file in hexadecimal. Raises InputError where it cannot be read."""
+    with reading(path) as file:
+        return copied_by(algorithm, file)
 
 
 def digest_folder(path: Path) -> Folder:

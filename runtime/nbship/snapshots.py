@@ -17,13 +17,14 @@ import os
 import posixpath
 import re
 import secrets
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from nbship import names
-from nbship.digests import FOLDER_SUFFIX, Digests, copied, digest_bytes, reading
+from nbship.digests import Algorithm, Digests, copied, copied_by, digest_bytes, reading
 from nbship.errors import DataError, InputError, NbshipError, StoreError
 
 #: What brings the usual schemes; of the others fsspec says it in its own words.
@@ -37,6 +38,8 @@ _PACKAGES = {
     "smb": "smbprotocol",
     "oci": "ocifs",
 }
+#: A copy that is under way is written to all the time.
+_WRECK_S = 3600
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::|://)")
 
 
@@ -67,7 +70,7 @@ class Store:
         if self.has(digests.md5, digests.size):
             return False
         with reading(path) as source:
-            self.put(source, digests.md5)
+            self.put(source, digests.md5, blake3=digests.blake3)
         return True
 
     def put_bytes(self, content: bytes, md5: str) -> bool:
@@ -77,16 +80,21 @@ class Store:
         self.put(io.BytesIO(content), md5)
         return True
 
-    def put(self, source: BinaryIO, md5: str) -> None:
-        """Keep a stream. Raises DataError if it is not what its name says: then nothing is kept."""
+    def put(self, source: BinaryIO, md5: str, *, blake3: str | None = None) -> None:
+        """Keep a stream. Raises DataError if it is not what it should be: then nothing is kept.
+
+        ``blake3`` is its hash, where that is known to belong to ``md5``; else the MD5 is computed, which takes longer.
+        """
         target = self._address(md5)
         scratch = posixpath.join(self._root, "tmp", secrets.token_hex(8))
         with self._speaking("written to"):
+            if self.is_local:
+                clear_wrecks(Path(scratch).parent, "*")
             for folder in (posixpath.dirname(target), posixpath.dirname(scratch)):
                 self._fs.makedirs(folder, exist_ok=True)
             try:
-                found = self._copy(source, scratch, md5)
-                self._move(scratch, target, md5, found.size)
+                self._copy(source, scratch, md5, blake3)
+                self._move(scratch, target, md5)
             except BaseException:
                 with contextlib.suppress(Exception):
                     self._fs.rm_file(scratch)
@@ -126,19 +134,19 @@ class Store:
     def _address(self, md5: str) -> str:
         return posixpath.join(self._root, "files", "md5", md5[:2], md5[2:])
 
-    def _copy(self, source: BinaryIO, address: str, md5: str) -> Digests:
+    def _copy(self, source: BinaryIO, address: str, md5: str, blake3: str | None) -> None:
+        algorithm: Algorithm = "blake3" if blake3 else "md5"
         with self._fs.open(address, "wb") as target:
-            found = copied(source, target)
+            found = copied_by(algorithm, source, target)
             if self.is_local:
                 target.flush()
                 os.fsync(target.fileno())  # the move must not reach the disk before the bytes
-        if found.md5 != md5.partition(".")[0]:
+        if found != (blake3 or md5.partition(".")[0]):
             raise DataError(
                 "the data has changed while it was copied", help="try again when nothing writes to it"
             )
-        return found
 
-    def _move(self, scratch: str, target: str, md5: str, size: int) -> None:
+    def _move(self, scratch: str, target: str, md5: str) -> None:
         if self.is_local:
             Path(scratch).chmod(0o444)  # as DVC has it: an object is never edited
             Path(scratch).replace(target)
@@ -146,7 +154,7 @@ class Store:
         try:
             self._fs.mv(scratch, target)
         except Exception:
-            if not self.has(md5, None if md5.endswith(FOLDER_SUFFIX) else size):  # another was quicker
+            if not self.has(md5):  # another was quicker
                 raise
             self._fs.rm_file(scratch)
 
@@ -196,6 +204,14 @@ def is_local(url: str) -> bool:
 def local_path(url: str) -> str:
     """Give the path that a local address means."""
     return re.sub(r"^(file|local):(//)?", "", url)
+
+
+def clear_wrecks(folder: Path, pattern: str) -> None:
+    """Delete what a process that was killed half-way has left: what nobody has written to for an hour."""
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _WRECK_S:
+                path.unlink()
 
 
 @contextlib.contextmanager

@@ -419,6 +419,23 @@ def test_a_crash_half_way_leaves_no_object(tmp_path: Path) -> None:
     assert files_in(tmp_path / "store") == set()
 
 
+def test_what_a_killed_process_left_is_cleared_away_in_time(repository: Path, tmp_path: Path) -> None:
+    data("snapshot", "data/images")
+    data("push", "--to", str(tmp_path / "team"))
+    wrecks = [
+        repository / "data" / "images" / "é" / ".2.bin.0123abcd.part",
+        tmp_path / "team" / "tmp" / "wreck",
+    ]
+    fresh = repository / "data" / "images" / ".a b.bin.01234567.part"
+    for path in (*wrecks, fresh):
+        path.write_bytes(b"half")
+    for path in wrecks:
+        os.utime(path, (1e9, 1e9))
+    assert outcomes("pull") == {"data/images": "differs"}
+    data("snapshot", "data/rides.csv", "--to", str(tmp_path / "team"))
+    assert [path.exists() for path in (*wrecks, fresh)] == [False, False, True]
+
+
 def test_a_file_that_changes_while_it_is_kept_is_not_kept(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "store"))
     with pytest.raises(DataError, match="changed while"):
