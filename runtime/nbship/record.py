@@ -284,10 +284,10 @@ def _figures(facts: Sequence[Fact]) -> list[Figure]:
     """Give the pictures that each cell showed when it ran last, named by the cell's number and their own."""
     numbers: dict[str | None, int] = {}
     for cell in _only(facts, CellRan):
-        numbers.setdefault(cell.cell, len(numbers) + 1)
+        numbers.setdefault(cell.cell or cell.source_hash, len(numbers) + 1)  # some front ends tell no id
     shown: dict[str, str] = {}
     for fact in _only(facts, FigureShown):
-        shown[f"cell-{numbers.get(fact.cell, 0):03}-{fact.place}.{fact.format}"] = fact.blob
+        shown[f"cell-{numbers.get(fact.cell or fact.source_hash, 0):03}-{fact.place}.{fact.format}"] = fact.blob
     return [Figure(path=path, blob=blob) for path, blob in shown.items()]
 
 
