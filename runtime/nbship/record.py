@@ -287,7 +287,9 @@ def _figures(facts: Sequence[Fact]) -> list[Figure]:
         numbers.setdefault(cell.cell or cell.source_hash, len(numbers) + 1)  # some front ends tell no id
     shown: dict[str, str] = {}
     for fact in _only(facts, FigureShown):
-        shown[f"cell-{numbers.get(fact.cell or fact.source_hash, 0):03}-{fact.place}.{fact.format}"] = fact.blob
+        shown[f"cell-{numbers.get(fact.cell or fact.source_hash, 0):03}-{fact.place}.{fact.format}"] = (
+            fact.blob
+        )
     return [Figure(path=path, blob=blob) for path, blob in shown.items()]
 
 
