@@ -198,6 +198,8 @@ class Registry:
         self, record: RunRecord, registration: Registration, *, run_id: str, blobs: Blobs
     ) -> str:
         """Upload the bytes as an MLflow model; one that a crash left unfinished stays unfinished, and unused."""
+        from mlflow.entities import LoggedModelOutput
+
         fact, profile = registration.fact, registration.profile_blob
         experiment_id = tracking.experiment(self.client, self.config)
         tags = {names.TAG_SESSION: record.session, names.TAG_ORDINAL: str(fact.ordinal)}
@@ -214,6 +216,7 @@ class Registry:
             )
             self.client.log_model_artifacts(made.model_id, folder)
         self.client.finalize_logged_model(made.model_id, "READY")
+        self.client.log_outputs(run_id, [LoggedModelOutput(made.model_id, 0)])  # the run's page lists it
         return str(made.model_id)
 
     def _place(self, model: str, number: int) -> None:

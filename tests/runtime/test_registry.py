@@ -107,6 +107,7 @@ def test_a_journal_becomes_a_run_and_a_version_once(home: Path) -> None:
 
     logged = client.search_logged_models([kept.info.experiment_id])
     assert sorted(item.name for item in logged) == ["doubling", "scaler"]
+    assert {item.model_id for item in kept.outputs.model_outputs} == {item.model_id for item in logged}
     (picture,) = client.list_artifacts(run["run_id"], "figures")
     assert (picture.path, picture.file_size) == ("figures/cell-001-1.png", 7)
 
