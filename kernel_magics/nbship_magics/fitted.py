@@ -39,9 +39,12 @@ Signature = tuple[tuple[str, str], ...]
 def is_estimator(value: Any) -> bool:
     """Tell an estimator, or what a fit of another library gives, by its class alone; no attribute is touched."""
     kind = type(value)
-    if isinstance(value, type):
+    if issubclass(kind, type):  # not `isinstance`, which asks the object for its `__class__`
         return False
-    return (hasattr(kind, "fit") and hasattr(kind, "get_params")) or is_result(value)
+    try:
+        return (hasattr(kind, "fit") and hasattr(kind, "get_params")) or is_result(value)
+    except Exception:  # noqa: BLE001  # a metaclass that raises
+        return False
 
 
 def is_result(value: Any) -> bool:

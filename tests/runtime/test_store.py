@@ -4,10 +4,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from nbship import store
+from nbship.config import Config
 from nbship.errors import StoreError
 
 
@@ -60,3 +62,30 @@ def test_a_server_that_says_no_is_there(refusing: str) -> None:
 
 def test_a_file_needs_no_answer() -> None:
     store.probe("sqlite:////nowhere/mlflow.db")
+
+
+class Broken(Refusing):
+    """Answers everything with 500."""
+
+    def do_GET(self) -> None:
+        self.send_error(500)
+
+
+def test_a_server_that_is_broken_is_away() -> None:
+    server = HTTPServer(("127.0.0.1", 0), Broken)
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    with pytest.raises(StoreError, match="500"):
+        store.probe(f"http://127.0.0.1:{server.server_port}")
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.filterwarnings("default")  # mlflow and what it loads warn of themselves
+def test_a_database_that_somebody_else_is_making_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "own.db"
+    path.touch()
+    settings = Config(home=tmp_path, tracking_uri=f"sqlite:///{path}", origin="environment")
+    with pytest.raises(StoreError, match="making the tables"):
+        store.connect(settings)
+    assert path.stat().st_size == 0
