@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbship.facts import Scalar
+from nbship_magics.redaction import kept_value
 
 _STEP = re.compile(r"\A\s*%%ship[ \t]+(?P<step>[A-Za-z_][\w.:]*)[ \t]*$", re.MULTILINE)
 _FITS = frozenset({"fit", "fit_transform", "fit_predict", "partial_fit"})
@@ -18,9 +19,6 @@ _SEEDS = frozenset(
 )
 _SPLITS = frozenset({"train_test_split", "KFold", "StratifiedKFold", "ShuffleSplit", "StratifiedShuffleSplit", "TimeSeriesSplit", "GroupKFold", "RepeatedKFold"})  # fmt: skip
 _SPLIT_WORDS = frozenset({"test_size", "train_size", "random_state", "shuffle", "n_splits", "n_repeats"})
-_LONGEST_TEXT = 250
-_SECRET = re.compile(r"pass(word|wd|phrase)|secret|token|api_?key|credential|private_?key", re.IGNORECASE)
-REDACTED = "<redacted>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +106,7 @@ def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[str, Scalar]]:
     if not isinstance(target, ast.Name) or target.id.startswith("_"):
         return []
     constant = _constant(value)
-    return [] if constant is None else [(target.id, shown(target.id, constant))]
+    return [] if constant is None else [(target.id, kept_value(target.id, constant))]
 
 
 def _choices(tree: ast.Module) -> Iterator[tuple[str, Scalar | Named]]:
@@ -139,15 +137,6 @@ def _constant(value: ast.expr) -> Scalar:
     if sign == 1:
         return value.value
     return -value.value if isinstance(value.value, int | float) else None
-
-
-def shown(name: str, value: Scalar) -> Scalar:
-    """Give a value as it may be kept: no secret, nothing long."""
-    if not isinstance(value, str):
-        return value
-    if _SECRET.search(name) or re.search(r"://[^/\s]+:[^/\s]+@", value):
-        return REDACTED
-    return value[:_LONGEST_TEXT]
 
 
 def _fits(tree: ast.Module) -> list[Fit]:

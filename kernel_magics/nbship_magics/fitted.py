@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nbship.facts import Scalar
-from nbship_magics.cells import shown
 from nbship_magics.identity import identity
 from nbship_magics.metrics import is_number
+from nbship_magics.redaction import kept_value
 
 __all__ = ["Signature", "features", "fitted_state", "is_estimator", "judged", "parameters", "signature"]
 
@@ -126,7 +126,7 @@ def _best(estimator: Any) -> Mapping[str, Any]:
 
 def _plain(name: str, value: Any) -> Scalar:
     if value is None or isinstance(value, bool | int | float | str):
-        return shown(str(name), value)
+        return kept_value(str(name), value)
     return type(value).__name__
 
 

@@ -21,7 +21,7 @@ from nbship import config, names, store, worker
 from nbship.config import Config
 from nbship.facts import CellRan, CellSource, Fact, ModelRegistered, RunStarted, SessionEnded, StoreChosen
 from nbship.journal import Blobs, Journal, new_session_name
-from nbship_magics import sources
+from nbship_magics import redaction
 from nbship_magics.background import Background
 from nbship_magics.user_runs import UserRuns
 
@@ -123,7 +123,7 @@ class Session:
             self.failed("looking at mlflow")
 
     def _record_source(self, source_hash: str, source: str) -> None:
-        kept = sources.redacted(source)
+        kept = redaction.redacted(source)
         self._append(CellSource(source_hash=source_hash, source=kept, redacted=kept != source))
 
     def models(self) -> list[str]:

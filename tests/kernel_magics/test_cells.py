@@ -15,7 +15,14 @@ def test_constants_at_the_top_level_are_knobs() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["api_key = 'abc'", "PASSWORD = 'x'", "url = 'postgresql://me:secret@host/db'"]
+    "code",
+    [
+        "api_key = 'abc'",
+        "PASSWORD = 'x'",
+        "url = 'postgresql://me:secret@host/db'",
+        "given = 'sk-abcdefghij0123456789'",
+        "owner = 'ada@example.org'",
+    ],
 )
 def test_secrets_are_not_kept(code: str) -> None:
     ((_, value),) = cells.read("", code).constants

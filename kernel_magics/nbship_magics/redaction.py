@@ -1,11 +1,16 @@
-"""A cell's source as it may be kept: without keys, passwords and addresses of people."""
+"""Sources and values as they may be kept: without keys, passwords and addresses of people."""
 
 from __future__ import annotations
 
 import re
 
-from nbship_magics.cells import REDACTED
+from nbship.facts import Scalar
 
+__all__ = ["REDACTED", "kept_value", "redacted"]
+
+REDACTED = "<redacted>"
+_LONGEST_TEXT = 250
+_SECRET = re.compile(r"pass(word|wd|phrase)|secret|token|api_?key|credential|private_?key", re.IGNORECASE)
 #: Access keys of OpenAI and others, AWS, GitHub, Hugging Face, Slack and Google; JSON web tokens.
 _KEY = re.compile(
     r"sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|hf_[A-Za-z0-9]{30,}"
@@ -35,3 +40,16 @@ def redacted(source: str) -> str:
     source = _IN_URL.sub(rf"\g<before>{REDACTED}", source)
     source = _NAMED.sub(rf"\g<before>\g<quote>{REDACTED}\g<quote>", source)
     return _LITERAL.sub(lambda found: _PERSON.sub(REDACTED, found[0]), source)
+
+
+def kept_value(name: str, value: Scalar) -> Scalar:
+    """Give a value that stands under a name as it may be kept: no secret, no person, nothing long.
+
+    >>> kept_value("api_key", "abc"), kept_value("who", "ada@example.org"), kept_value("rate", 0.1)
+    ('<redacted>', '<redacted>', 0.1)
+    """
+    if not isinstance(value, str):
+        return value
+    if any(pattern.search(text) for pattern, text in ((_SECRET, name), (_IN_URL, value), (_KEY, value))):
+        return REDACTED
+    return _PERSON.sub(REDACTED, value)[:_LONGEST_TEXT]
