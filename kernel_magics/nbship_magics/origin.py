@@ -6,7 +6,6 @@ import getpass
 import json
 import os
 import platform
-import subprocess
 import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
@@ -14,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from nbship.facts import SessionStarted
-
-_GIT_TIMEOUT_S = 5.0
 
 
 def session_started(namespace: dict[str, Any]) -> SessionStarted:
@@ -58,25 +55,10 @@ def _metadata(path: Path | None) -> dict[str, Any]:
 
 
 def _commit(folder: Path) -> tuple[str | None, bool | None]:
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit is None:
-        return None, None
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return commit, None if changes is None else bool(changes)
+    from nbship import repository
 
-
-def _git(folder: Path, *words: str) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *words],  # noqa: S607  # git is found as everybody finds it
-            capture_output=True,
-            text=True,
-            timeout=_GIT_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    commit = repository.head_of(folder)
+    return commit, repository.is_dirty(folder) if commit else None
 
 
 def imported_roots() -> frozenset[str]:

@@ -60,6 +60,18 @@ def commit(root: Path, revision: str) -> str:
     return answer.decode().strip()
 
 
+def head_of(folder: Path) -> str | None:
+    """Give the full name of the commit that is checked out, None outside of a repository or before the first one."""
+    answer = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+    return None if answer is None else answer.decode().strip()
+
+
+def is_dirty(folder: Path) -> bool | None:
+    """Tell whether tracked files differ from the commit; None where git does not say."""
+    answer = _git(folder, "status", "--porcelain", "--untracked-files=no")
+    return None if answer is None else bool(answer.strip())
+
+
 def files_of(root: Path, revision: str) -> list[str]:
     """Give the names of the files of a commit, relative to the root."""
     answer = _git(root, "ls-tree", "-r", "-z", "--name-only", "--full-tree", revision) or b""
