@@ -31,6 +31,8 @@ _MOST_LABELS = 2_000
 #: Bytes read in a cell that nobody asks about, and how often over readers may read what they open.
 _MUCH = 1 << 20
 _TIMES_READ = 3
+#: Above this a table is hashed in part, and its hash says so: seconds of a core that the user may want.
+MOST_HASHED = 4 << 30
 #: Above this a table is not copied to be hashed later where a later write could be seen (pandas before 3, numpy).
 _SMALL = 64 << 20
 
@@ -145,7 +147,7 @@ class Datasets:
         try:
             file_hash = hash_file(file) if file is not None else None
             if frame is not None:
-                found = fingerprint(frame)
+                found = fingerprint(frame, budget_bytes=MOST_HASHED)
                 table, schema = found.table, found.schema
         except NbshipError as error:
             problem = error.what

@@ -10,7 +10,7 @@ from typing import Any
 from nbship.facts import EstimatorFitted, FrameProfiled, MetricComputed
 from nbship.tabular import is_tabular
 from nbship_magics.cells import CellText, Fit
-from nbship_magics.datasets import snapshot
+from nbship_magics.datasets import MOST_HASHED, snapshot
 from nbship_magics.fitted import (
     Signature,
     features,
@@ -165,6 +165,7 @@ def _profiled(session: Session, of: int, frame: Any, problem: str | None) -> Fra
         return FrameProfiled(of=of, problem=problem)
     try:
         blob = session.blobs.put(json.dumps(profile(frame).to_json()).encode())
-        return FrameProfiled(of=of, table=fingerprint(frame).table, profile_blob=blob)
+        found = fingerprint(frame, budget_bytes=MOST_HASHED)
+        return FrameProfiled(of=of, table=found.table, profile_blob=blob)
     except (NbshipError, OSError) as error:
         return FrameProfiled(of=of, problem=str(error))

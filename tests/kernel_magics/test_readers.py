@@ -74,6 +74,14 @@ def test_arrays_loaders_and_databases_are_data_too(kernel: Any) -> None:
 
 
 @pytest.mark.usefixtures("files")
+def test_past_the_budget_a_hash_says_that_it_is_partial(kernel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nbship_magics.datasets.MOST_HASHED", 8)
+    kernel.run("import pandas as pd; x = pd.read_csv('x.csv')")
+    (hashed,) = kernel.facts("dataset-hash")
+    assert hashed.table.startswith("b3:partial:")
+
+
+@pytest.mark.usefixtures("files")
 def test_a_loop_of_reads_is_recorded_three_times(kernel: Any) -> None:
     kernel.run("import pandas as pd\nfor _ in range(10): x = pd.read_csv('x.csv')")
     assert len(kernel.facts("dataset")) == 3
