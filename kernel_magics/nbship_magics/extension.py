@@ -52,9 +52,7 @@ class Extension:
             self.capture.session.close()
 
     def _completions(self, _: Any, event: Any) -> list[str]:
-        words = event.line.split()
-        names = [name for name in self._shell.user_ns if not name.startswith("_")]
-        return names if len(words) > 1 and words[1] == "register" else sorted(self._magics.verbs)
+        return self._magics.completions(event.line.split()[1:], begun=event.symbol)
 
 
 def without_step(lines: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from IPython.display import display
 
 from nbship import config
 from nbship.errors import NbshipError
+from nbship.facts import DatasetRead
 from nbship_magics.capture import Capture
 
 if TYPE_CHECKING:
@@ -67,6 +68,19 @@ class Magics:
             return self.verbs[words[0]](words[1:])
         except NbshipError as error:
             raise UsageError(f"%ship {words[0]}: {error}") from None
+
+    def completions(self, words: list[str], *, begun: str) -> list[str]:
+        """Give what may stand next in a line of ``words``, of which the last may only be ``begun``."""
+        before = words[:-1] if begun else words
+        if not before:
+            return sorted(self.verbs)
+        facts = self._capture.session.facts if self._capture is not None else []
+        offered: dict[str, list[str]] = {
+            "register": [*(n for n in self._shell.user_ns if not n.startswith("_")), "--name", "--reference"],
+            "data": [*dict.fromkeys(fact.name for fact in facts if isinstance(fact, DatasetRead)), "--to"],
+            "status": self._capture.session.models() if self._capture is not None else [],
+        }
+        return offered.get(before[0], [])
 
     def cell(self, line: str, cell: str) -> Any:
         """Say that this cell belongs to a step: `%%ship STEP`. The cell runs as it is."""
@@ -207,3 +221,7 @@ class Magics:
     @staticmethod
     def _say(text: str) -> None:
         print(text)  # noqa: T201  # a magic's voice is the cell's output
+
+
+#: What ``%ship?`` shows.
+Magics.line.__doc__ = Magics.cell.__doc__ = USAGE

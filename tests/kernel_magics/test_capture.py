@@ -125,6 +125,29 @@ def test_a_fit_inside_a_helper_or_a_container_counts(kernel: Any) -> None:
 
 
 @pytest.mark.usefixtures("data")
+@pytest.mark.parametrize(
+    ("line", "offered", "not_offered"),
+    [
+        ("%ship ", "register", "X"),
+        ("%ship re", "register", "X"),
+        ("%ship register ", "X", "run"),
+        ("%ship register X --", "--reference", "run"),
+        ("%ship data ", "x.csv", "run"),
+    ],
+)
+@pytest.mark.filterwarnings(
+    "ignore::PendingDeprecationWarning"
+)  # IPython's completer uses what it deprecates
+def test_what_may_come_next_is_offered(kernel: Any, line: str, offered: str, not_offered: str) -> None:
+    kernel.run("import pandas as pd\nX = pd.read_csv('x.csv')")
+    _, found = kernel.shell.complete(
+        "" if line.endswith(" ") else line.rsplit(maxsplit=1)[-1], line, len(line)
+    )
+    assert offered in found
+    assert not_offered not in found
+
+
+@pytest.mark.usefixtures("data")
 def test_what_was_fitted_is_kept_as_it_was(kernel: Any, home: Path) -> None:
     kernel.run(TRAIN)
     kernel.run(
@@ -258,6 +281,11 @@ def test_wrapped_functions_are_pickled_and_put_back(kernel: Any) -> None:
     kernel.extension.remove()
     assert not hasattr(kernel.shell.user_ns["pd"].read_csv, "__nbship__")
     kernel.extension = None
+
+
+def test_a_question_mark_shows_every_verb(kernel: Any) -> None:
+    shown = str(kernel.shell.object_inspect_mime("%ship"))
+    assert all(f"%ship {verb}" in shown for verb in ("run", "register", "data", "status", "export"))
 
 
 def test_the_overview_is_a_table(kernel: Any, capsys: pytest.CaptureFixture[str]) -> None:
