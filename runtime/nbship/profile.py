@@ -243,7 +243,10 @@ def fixed_edges(finite: np.ndarray[Any, Any]) -> tuple[tuple[float, ...], tuple[
     """Give the edges that ordered, finite reference values fix, and which of them bound the deciles' bins."""
     if len(finite) == 0:
         return (), ()
-    quantiles = np.quantile(finite, np.linspace(0, 1, FINE + 1))
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # between the largest floats there is no number half way
+        quantiles = np.quantile(finite, np.linspace(0, 1, FINE + 1))
     fine = _with_atoms(quantiles)
     coarse = set(_with_atoms(quantiles[::DECILE]))
     edges = tuple(sorted({*fine, *coarse}))
@@ -252,10 +255,12 @@ def fixed_edges(finite: np.ndarray[Any, Any]) -> tuple[tuple[float, ...], tuple[
 
 def _with_atoms(quantiles: np.ndarray[Any, Any]) -> list[float]:
     """Give the inner quantiles as edges; a value that comes twice gets a bin of its own."""
-    distinct, times = np.unique(quantiles, return_counts=True)
+    distinct, times = np.unique(quantiles[np.isfinite(quantiles)], return_counts=True)
     atoms = distinct[times > 1]
     inner = distinct[(distinct > distinct[0]) & (distinct < distinct[-1])]
-    edges = np.concatenate([inner, atoms, np.nextafter(atoms, -np.inf)])
+    with np.errstate(over="ignore"):  # below the least float there is no edge
+        below = np.nextafter(atoms, -np.inf)
+    edges = np.concatenate([inner, atoms, below[np.isfinite(below)]])
     return [float(edge) for edge in np.unique(edges)]
 
 

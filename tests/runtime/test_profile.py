@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from nbship.errors import DataError
 from nbship.profile import Profile, profile
 
+LARGEST = float(np.finfo(np.float64).max)
+
 rows = st.lists(
     st.tuples(
         st.one_of(st.none(), st.floats(allow_nan=True)),
@@ -45,6 +47,16 @@ def test_a_profile_survives_json(values: Any) -> None:
     found = profile(table(values))
     text = json.dumps(found.to_json(), allow_nan=False)
     assert Profile.from_json(json.loads(text)) == found
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "values", [[-LARGEST, -LARGEST], [-LARGEST, LARGEST, 0.0], [LARGEST] * 3, [-LARGEST]]
+)
+def test_the_largest_floats_have_edges_that_json_can_hold(values: list[float]) -> None:
+    found = profile(pd.DataFrame({"x": values}))
+    assert Profile.from_json(json.loads(json.dumps(found.to_json(), allow_nan=False))) == found
+    assert sum(found.columns[0].counts) == len(values)
 
 
 def test_every_value_is_in_one_bin_and_missing_in_none() -> None:
