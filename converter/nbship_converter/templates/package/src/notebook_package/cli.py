@@ -30,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         results = run(config)
     except FileNotFoundError as error:
-        remedy = "Say where the data is with --data-dir; what a .dvc file stands for, `nbship data pull` fetches."
+        remedy = (
+            "Say where the data is with --data-dir; what a .dvc file stands for, `nbship data pull` fetches."
+        )
         print(f"Error: {error}\n  help: {remedy}", file=sys.stderr)
         return 2
     for field in dataclasses.fields(results):
