@@ -57,7 +57,10 @@ PARTS = (
     Part("types", ("mypy", "mypy scripts benchmarks", "pyright")),
     Part("typescript", ("jlpm lint", "jlpm test --ci"), "extension"),
     Part("template", ("ruff check .", "ruff format --check .", "mypy --strict src", "pytest -q"), TEMPLATE),
-    Part("unit", ("pytest -q -rs -n 2 --dist worksteal --durations 12 -m 'not browser and not wheel and not dvc'",)),
+    Part(
+        "unit",
+        ("pytest -q -rs -n 2 --dist worksteal --durations 12 -m 'not browser and not wheel and not dvc'",),
+    ),
     Part("wheel", ("pytest -q -rs -m wheel tests/house",)),
     Part("dvc", ("pytest -q -rs -m dvc tests/house",)),
     Part("browser", ("pytest -q -rs -m browser tests/browser",)),
