@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import deque
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ MOST_COPIED = 32 * 1024**2
 ABOVE = 4
 #: Bytes copied in all; what comes after is linked.
 MOST_COPIED_IN_ALL = 1024**3
+#: Files brought unasked. A notebook may lie in a folder that holds half a disk.
+MOST_FILES = 20_000
 _SKIPPED = {
     ".git",
     ".hg",
@@ -38,6 +41,19 @@ _SKIPPED = {
 }
 
 
+def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Give the files of a folder, and the folders in it that hold more than tools put there."""
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:  # closed to us, or gone
+        return [], []
+    folders = [path for path in entries if path.is_dir() and not path.is_symlink()]
+    files = [path for path in entries if not path.is_dir()]
+    return files, [
+        path for path in folders if path.name not in _SKIPPED and not (path / "pyvenv.cfg").exists()
+    ]
+
+
 class Mirror:
     """Where the run happens: ``folder`` stands for the notebook's own folder."""
 
@@ -48,19 +64,33 @@ class Mirror:
         self.top = scratch.joinpath(*["up"] * ABOVE)
         self.folder = self.top / home.relative_to(root)
         self.left = MOST_COPIED_IN_ALL
+        self.crowded = False
 
     def fill(self) -> None:
-        """Bring the tree over."""
-        for here, folders, files in os.walk(self.root):
-            folders[:] = [
-                name
-                for name in folders
-                if name not in _SKIPPED and not (Path(here) / name / "pyvenv.cfg").exists()
-            ]
-            there = self.top / Path(here).relative_to(self.root)
+        """Bring the tree over, the notebook's own folder first and then what is near the top.
+
+        Where there is too much of it, ``crowded`` is set, and folders farther down stay behind.
+        """
+        brought = 0
+        pending = deque(dict.fromkeys([self.home, self.root]))
+        seen: set[Path] = set()
+        while pending:
+            here = pending.popleft()
+            if here in seen:
+                continue
+            seen.add(here)
+            files, folders = _inside(here)
+            pending.extend(folders)
+            if here != self.home and brought + len(files) > MOST_FILES:
+                self.crowded = True
+                if brought >= MOST_FILES:
+                    return
+                continue
+            brought += len(files)
+            there = self.top / here.relative_to(self.root)
             there.mkdir(parents=True, exist_ok=True)
-            for name in files:
-                self._bring(Path(here) / name, there / name)
+            for path in files:
+                self._bring(path, there / path.name)
 
     def bring(self, relative: str) -> None:
         """Bring one file or folder that lies outside the mirrored root, where it exists."""
@@ -109,22 +139,32 @@ class Mirror:
 
 @contextmanager
 def mirror_of(
-    folder: Path, outside: Collection[str] = (), modules: Collection[str] = ()
+    folder: Path,
+    outside: Collection[str] = (),
+    modules: Collection[str] = (),
+    named: Collection[str] = (),
 ) -> Generator[Mirror]:
     """Give a mirror of the folder that is deleted afterwards.
 
     ``outside`` names paths above the folder, relative to it, that the notebook mentions. Where there are
     any, the whole tree from the git root down is mirrored; where there is no git root, just those paths.
-    ``modules`` are names that it imports: those that lie in a folder above come along.
+    ``modules`` are names that it imports: those that lie in a folder above come along. ``named`` are texts of
+    which some may be paths in the folder: those come along however many files lie around them.
     """
     folder = folder.resolve()
     with TemporaryDirectory(prefix="nbship-", ignore_cleanup_errors=True) as scratch:
         mirror = Mirror(Path(scratch).resolve() / "tree", _root(folder) if outside else folder, folder)
         mirror.fill()
         mirror.folder.mkdir(parents=True, exist_ok=True)
-        for relative in (*outside, *_above(folder, modules)):
+        inside = [text for text in named if mirror.crowded and _is_inside(text)]
+        for relative in (*outside, *_above(folder, modules), *inside):
             mirror.bring(relative)
         yield mirror
+
+
+def _is_inside(text: str) -> bool:
+    """Whether a text could be a path that goes down from the notebook's folder."""
+    return text.isprintable() and not Path(text).is_absolute() and ".." not in Path(text).parts
 
 
 def _above(folder: Path, modules: Collection[str]) -> list[str]:

@@ -9,7 +9,7 @@ import re
 from nbship_converter.ir import Notebook
 from nbship_converter.syntax import string_literals, tree_of
 
-__all__ = ["data_name", "imported_modules", "upward_paths"]
+__all__ = ["data_name", "imported_modules", "texts", "upward_paths"]
 
 
 def upward_paths(notebook: Notebook) -> list[str]:
@@ -17,14 +17,14 @@ def upward_paths(notebook: Notebook) -> list[str]:
 
     Where it goes up by a bare ``..`` or from its working folder, what its strings name up there is meant.
     """
-    texts = _literals(notebook)
-    upward = {text for text in texts if text == ".." or text.startswith("../")}
+    spoken = texts(notebook)
+    upward = {text for text in spoken if text == ".." or text.startswith("../")}
     bare = {posixpath.normpath(text) for text in upward if not text.strip("./")}
     if any(
         "cwd()" in s.code and re.search(r"\.parent\b|dirname|parents\[", s.code) for s in notebook.statements
     ):
         bare.add("..")
-    names = {text.strip("/").split("/")[0] for text in texts if len(text) < 100} - {"", ".", ".."}  # noqa: PLR2004  # longer than a file's name
+    names = {text.strip("/").split("/")[0] for text in spoken if len(text) < 100} - {"", ".", ".."}  # noqa: PLR2004  # longer than a file's name
     return sorted(upward | {f"{up}/{name}" for up in bare for name in names if "\n" not in name})
 
 
@@ -50,6 +50,7 @@ def data_name(path: str) -> str:
     return "/".join(parts[1:] if parts[:1] == ["data"] else parts)
 
 
-def _literals(notebook: Notebook) -> set[str]:
+def texts(notebook: Notebook) -> set[str]:
+    """Give the strings of the notebook that are short enough to be a path."""
     found = {text for statement in notebook.statements for text in string_literals(statement.code)}
     return {text for text in found if 0 < len(text) < 400}  # noqa: PLR2004  # longer than any path

@@ -19,14 +19,18 @@ from typing import Any
 from nbship.canonical import SEED
 from nbship.errors import CellError, RunError
 from nbship_converter.ir import Notebook
-from nbship_converter.mirror import Mirror, mirror_of
-from nbship_converter.paths import imported_modules, upward_paths
+from nbship_converter.mirror import MOST_FILES, Mirror, mirror_of
+from nbship_converter.paths import imported_modules, texts, upward_paths
 from nbship_converter.testimony import Run, testimony
 
 __all__ = ["clean_run", "raised", "run_environment"]
 
 #: Seconds a cell may take before the run is given up.
 CELL_TIMEOUT_S = 1800
+_CROWDED = (
+    f"The notebook's folder holds more than {MOST_FILES:,} files, and only the nearest and those that the notebook"
+    " names were taken along: give the notebook a folder of its own."
+)
 _FINISH = "get_ipython().run_line_magic('nbship_testify', '')"
 
 
@@ -46,7 +50,7 @@ def clean_run(
     """
     with (
         tempfile.TemporaryDirectory(prefix="nbship-witness-") as scratch,
-        mirror_of(folder, upward_paths(notebook), imported_modules(notebook)) as mirror,
+        mirror_of(folder, upward_paths(notebook), imported_modules(notebook), texts(notebook)) as mirror,
     ):
         witness = Path(scratch)
         environment = run_environment(witness, mirror.scratch, seed)
@@ -89,6 +93,12 @@ def _execute(
                 try:
                     client.execute_cell(cell, place)
                 except CellExecutionError as error:
+                    if mirror.crowded and error.ename == "FileNotFoundError":
+                        raise RunError(
+                            f"{error.ename}: {error.evalue}",
+                            where=f"{notebook.name}, cell {index}",
+                            help=_CROWDED,
+                        ) from error
                     raise _failed(notebook, index, error) from error
                 except CellTimeoutError as error:
                     what = f"cell {index} ran longer than {timeout_s} s"

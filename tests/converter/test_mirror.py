@@ -39,3 +39,23 @@ def test_a_folder_above_into_which_is_written_is_there_and_what_lies_in_it_is_le
     with mirror_of(tmp_path / "notebooks", ["../model/scaler.pkl"]) as mirror:
         (mirror.folder / ".." / "model" / "scaler.pkl").write_text("a", encoding="utf-8")
     assert not list((tmp_path / "model").iterdir())
+
+
+def test_a_crowded_folder_costs_no_more_than_what_is_near_or_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbship_converter.mirror.MOST_FILES", 10)
+    for place in ("near", "near/deep", "many", "named/below"):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    for number in range(5):
+        (tmp_path / f"{number}.csv").write_text("x")
+    for number in range(30):
+        (tmp_path / "many" / f"{number}.csv").write_text("x")
+        (tmp_path / "named" / "below" / f"{number}.csv").write_text("x")
+    (tmp_path / "near" / "x.csv").write_text("x")
+    with mirror_of(tmp_path, named=["named/below", "no such\nthing", "/etc/hosts"]) as mirror:
+        assert mirror.crowded
+        assert len(list(mirror.folder.glob("*.csv"))) == 5
+        assert (mirror.folder / "near" / "x.csv").exists()
+        assert not (mirror.folder / "many").exists()
+        assert len(list((mirror.folder / "named" / "below").iterdir())) == 30
