@@ -168,7 +168,10 @@ def _execute(cells: Sequence[str], place: Path, environment: Mapping[str, str], 
             content, km=_kernel(), timeout=timeout_s, resources={"metadata": {"path": str(place)}}
         )
         try:
-            client.execute(env=dict(environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            client.execute(
+                cleanup_kc=True, env=dict(environment), **quiet
+            )  # a kernel that is handed over is ours to end
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             last = str(getattr(error, "evalue", "") or str(error).strip().splitlines()[-1])
             raise RunError(

@@ -35,7 +35,7 @@ async def test_a_first_question_is_told_that_the_worker_starts(jp_fetch: Any, or
             break
         assert json.loads(response.body) == {"pending": True, "worker": "starting"}
         health = await jp_fetch("nbship", "api", "health")
-        assert json.loads(health.body)["worker"] == "starting"
+        assert json.loads(health.body)["worker"] in {"starting", "ready"}  # it may be done since it was asked
         await asyncio.sleep(0.05)
     assert codes[0] == 202
     assert codes[-1] == 200

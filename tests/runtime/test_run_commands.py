@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from click.testing import CliRunner, Result
 from fake_store import FakeStore
@@ -166,6 +167,8 @@ def test_a_run_is_reproduced_and_the_folder_is_left_as_it_is(kept: FakeStore, tm
     record(kept, "good", *worked(tmp_path, "FACTOR"))
     before = sorted(path.name for path in tmp_path.iterdir())
     good = run("reproduce", "last", "--json")
+    kernels = [one for one in psutil.Process().children() if "ipykernel_launcher" in one.cmdline()]
+    assert not kernels, "a kernel outlives its run"
     assert good.exit_code == 0, good.output
     assert json.loads(good.stdout)["result"]["verdict"] == "equal"
     assert sorted(path.name for path in tmp_path.iterdir()) == before
