@@ -16,6 +16,7 @@ from nbship.canonical import SEED
 from nbship.errors import RunError
 from nbship_converter.compile import compile_notebook
 from nbship_converter.effects import outward, refuse_questions
+from nbship_converter.evaluation import evaluation_of
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Facts, Notebook, Program
 from nbship_converter.order import ordered_run
@@ -130,6 +131,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         data=data,
         pointed=tuple(unit.path for unit in shared.pointed),
         store=shared_store(settings),
+        evaluation=evaluation_of(program, run.facts if run else None),
         expected={name: run.fingerprints[name] for name in program.results if name in run.fingerprints}
         if run
         else {},

@@ -14,6 +14,7 @@ import tomlkit
 
 from nbship_converter.document import readme
 from nbship_converter.emit import config_module, emit
+from nbship_converter.evaluation import Evaluation
 from nbship_converter.expectations import module_tests, seeded, with_environment
 from nbship_converter.ir import Cell, Facts, Program
 from nbship_converter.secrets import redacted
@@ -44,6 +45,7 @@ class Project:
     environment: Mapping[str, str] = field(default_factory=dict)
     pointed: tuple[str, ...] = ()
     store: str | None = None
+    evaluation: Evaluation | None = None
 
 
 def sources(plan: Project) -> dict[str, bytes]:
@@ -123,6 +125,8 @@ def _pyproject(text: str, plan: Project, modules: Mapping[str, str]) -> str:
         overrides.append(override)
         document["tool"]["mypy"].add("overrides", overrides)
     document["tool"]["nbship"]["notebook"] = f"notebooks/{_file_name(plan.program.notebook.name)}.ipynb"
+    if plan.evaluation is not None:
+        document["tool"]["nbship"]["model"] = plan.evaluation.as_toml()
     if plan.store is not None:
         document["tool"]["nbship"]["data"] = {"store": plan.store}
     return tomlkit.dumps(document)

@@ -20,6 +20,7 @@ from typing import Any
 from nbship.canonical import SEED
 from nbship_converter.compile import compile_notebook
 from nbship_converter.effects import refuse_questions
+from nbship_converter.evaluation import evaluation_of
 from nbship_converter.export import data_files
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Notebook, Program
@@ -68,6 +69,7 @@ def rehearse(content: Mapping[str, Any], folder: Path, package: str = "demo") ->
         content=content,
         data=data,
         environment=lifted.values,
+        evaluation=evaluation_of(program, run.facts),
     )
     files = _texts(plan)
     again = _texts(replace(plan, program=compile_notebook(notebook, run.facts)[0]))
