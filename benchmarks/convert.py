@@ -27,11 +27,11 @@ from typing import Any
 from nbship_converter.compile import compile_notebook
 from nbship_converter.emit import emit
 from nbship_converter.ir import Program
+from nbship_converter.merge import fill
 from nbship_converter.project import Project, sources
 from nbship_converter.read import load, read
 from nbship_converter.run import clean_run
 from nbship_converter.verify import judge, run_package
-from nbship_converter.write import fill
 
 LENGTHS, ROUNDS, CELLS = (100, 500, 2000), 3, 100
 EXAMPLE = Path(__file__).parent.parent / "examples" / "bikeshare.ipynb"

@@ -1,4 +1,4 @@
-"""The converter's commands: ``nbship export``, ``steps`` and ``verify``."""
+"""The converter's commands: ``nbship export``, ``steps``, ``verify`` and ``diff``."""
 
 from __future__ import annotations
 
@@ -143,14 +143,30 @@ def steps_command(notebook: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify_command(directory: Path, as_json: bool) -> None:
     """Run the package in DIRECTORY and compare it with what the notebook had when it was exported."""
+    from nbship_converter.merge.changes import edited_files
     from nbship_converter.reverify import reverify
 
     verification = reverify(directory)
+    edited = edited_files(directory)
+    if edited and not as_json:
+        click.echo(f"edited by hand since the export: {', '.join(edited)}", err=True)
     if as_json:
-        click.echo(json.dumps(verification.as_json(), indent=2))
+        click.echo(json.dumps({**verification.as_json(), "edited": edited}, indent=2))
     else:
         for name, outcome in verification.names.items():
             click.echo(f"{name}  {outcome}")
         click.echo(f"compared with the notebook: {verification.status}")
     if verification.status != "equal":
         raise SystemExit(1)
+
+
+@click.command()
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def diff_command(notebook: Path, directory: Path, as_json: bool) -> None:
+    """Show which steps changed since the last export: in NOTEBOOK, and by hand in DIRECTORY. Nothing is run."""
+    from nbship_converter.merge.changes import changes_since
+
+    changes = changes_since(notebook, directory)
+    click.echo(json.dumps(changes.as_json(), indent=2) if as_json else changes.as_text())

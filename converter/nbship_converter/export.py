@@ -19,6 +19,7 @@ from nbship_converter.effects import outward, refuse_questions
 from nbship_converter.evaluation import evaluation_of
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Facts, Notebook, Program
+from nbship_converter.merge import check_destination, earlier_package, fill, origins_of, place, stage
 from nbship_converter.order import ordered_run
 from nbship_converter.paths import data_name
 from nbship_converter.pointing import Delivery, delivery, shared_store
@@ -32,7 +33,6 @@ from nbship_converter.secrets import lift_secrets
 from nbship_converter.settle import settle
 from nbship_converter.testimony import Run
 from nbship_converter.verify import Verification
-from nbship_converter.write import check_destination, fill, place, stage
 
 __all__ = ["Exported", "Options", "compiled", "data_files", "export", "package_name"]
 
@@ -54,6 +54,7 @@ class Options:
     verify: bool = True
     data: bool = True
     yes: bool = False
+    versioned: bool = True  # whether a new folder becomes a git repository
     timeout_s: int = CELL_TIMEOUT_S
     say: Callable[[str], None] = lambda _: None
 
@@ -109,11 +110,14 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
     """Export a notebook to a repository.
 
     Raises InputError for what is no Python notebook or holds an access key where it cannot be taken out,
-    WriteError for a destination that holds other files, RunError when the notebook does not run; in each case nothing is written.
+    WriteError for a destination that holds other files, RunError when the notebook does not run; in each case nothing
+    is written. Where an earlier export lies, the new one is merged into it.
     """
     content = load(notebook)
     settings = config.load(start=notebook.parent.resolve())
     check_destination(destination)
+    named = options.package and package_name(options.package)
+    package = earlier_package(destination, named) or named or package_name(notebook.stem)
     parsed, findings = read(content, notebook.stem, notebook.parent)
     lifted = lift_secrets(parsed)
     parsed, run, ordered = _clean(notebook, lifted.notebook, options)
@@ -124,7 +128,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
     plan = Project(
         program=program,
         facts=run.facts if run else None,
-        package=package_name(options.package or notebook.stem),
+        package=package,
         python=options.python,
         content=content,
         environment=lifted.values,
@@ -155,14 +159,21 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         ignored = (repository / ".gitignore").read_bytes() + shared.ignored().encode()
         fill(repository, {**shared.files(notebook.parent, settings), ".gitignore": ignored})
         findings += [*found, *polish(repository), *_pointed(shared)]
-        files = place(repository, destination)
+        placed = place(
+            repository,
+            destination,
+            package=package,
+            origins=origins_of(program, content, package),
+            versioned=options.versioned,
+            say=options.say,
+        )
     return Exported(
         package=plan.package,
         path=destination.resolve(),
         program=program,
-        findings=tuple(dict.fromkeys(findings)),
+        findings=tuple(dict.fromkeys([*findings, *placed.findings])),
         verification=verification,
-        files=tuple(files),
+        files=placed.files,
     )
 
 

@@ -39,7 +39,9 @@ class NbshipExporter(Exporter):
         with tempfile.TemporaryDirectory(prefix="nbship-") as scratch:
             path = Path(scratch) / f"{name}.ipynb"
             path.write_text(json.dumps(nbformat.from_dict(notebook)), encoding="utf-8")
-            done = export(path, Path(scratch) / "repository", Options(run=False, verify=False))
+            done = export(
+                path, Path(scratch) / "repository", Options(run=False, verify=False, versioned=False)
+            )
             return _zipped(done.path, done.package), resources
 
 

@@ -43,6 +43,23 @@ CODES: dict[str, tuple[Severity, str]] = {
         "info",
         "`nbship data push` in the repository brings it where others reach it; `nbship data pull`, or DVC, fetches it.",
     ),
+    "NB450": (
+        "error",
+        "Decide there, `git add` the file where git calls it unmerged, and `nbship verify DIR`.",
+    ),
+    "NB451": (
+        "info",
+        "`git log` shows it; what you change from here on is yours, and stays when you export again.",
+    ),
+    "NB452": (
+        "warning",
+        "Install git and run `git init` in the folder, so that the next export can be looked at.",
+    ),
+    "NB453": ("info", "`git add` the folder and commit it when you like it."),
+    "NB454": ("info", "`nbship verify DIR` compares the package as it is; `nbship diff` lists what differs."),
+    "NB455": ("warning", "`git switch --create NAME` before you commit."),
+    "NB456": ("info", "Look whether files of your own still use the old name."),
+    "NB457": ("info", "Delete the copies when you are content with the merge."),
 }
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from nbship.errors import InputError
+from nbship_converter.merge.base import package_of, read_base
+from nbship_converter.merge.placing import folder_files, unresolved_files
 from nbship_converter.verify import NameOutcome, Verification, fingerprint_of, run_package
 
 __all__ = ["reverify"]
@@ -19,9 +20,7 @@ def reverify(directory: Path) -> Verification:
     Raises InputError if the folder was not exported by nbship, RunError if the package does not run.
     """
     expected = _expected(directory)
-    package = tomllib.loads((directory / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["nbship"][
-        "package"
-    ]
+    package = _package(directory)
     found = run_package((directory / "src").resolve(), package)
     names: dict[str, NameOutcome] = {}
     for name, entry in expected["names"].items():
@@ -38,13 +37,32 @@ def reverify(directory: Path) -> Verification:
     return Verification(names=names)
 
 
+def _package(directory: Path) -> str:
+    """Give the package's name as it is now, once no conflict of an export is open any more."""
+    base = read_base(directory)
+    if base is None:
+        raise _foreign(directory)
+    unresolved = unresolved_files(folder_files(directory, base))
+    if unresolved:
+        raise InputError(
+            f"there are conflict markers in {', '.join(unresolved)}",
+            where=str(directory),
+            help="Decide at each, take the markers out, and verify again.",
+        )
+    return package_of(directory, base)
+
+
+def _foreign(directory: Path) -> InputError:
+    return InputError(
+        "this is not a repository that nbship exported",
+        where=str(directory),
+        help="Give the folder that `nbship export --to` wrote.",
+    )
+
+
 def _expected(directory: Path) -> dict[str, Any]:
     path = directory / ".nbship" / "expected.json"
     if not path.is_file():
-        raise InputError(
-            "this is not a repository that nbship exported",
-            where=str(directory),
-            help="Give the folder that `nbship export --to` wrote.",
-        )
+        raise _foreign(directory)
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found

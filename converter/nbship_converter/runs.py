@@ -25,11 +25,11 @@ from platformdirs import user_cache_dir
 
 import nbship
 from nbship_converter.ir import Notebook
+from nbship_converter.merge import RECORD
 from nbship_converter.paths import imported_modules
 from nbship_converter.secrets import KEY
 from nbship_converter.syntax import string_literals
 from nbship_converter.testimony import Run, facts_of
-from nbship_converter.write import RECORD
 
 __all__ = ["Remembered", "recall", "remember"]
 

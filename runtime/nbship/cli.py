@@ -12,7 +12,7 @@ from nbship.errors import NbshipError
 
 #: Which extra brings a command, where its name does not say so.
 EXTRAS = {
-    **dict.fromkeys(("export", "reproduce", "steps", "verify"), "convert"),
+    **dict.fromkeys(("diff", "export", "reproduce", "steps", "verify"), "convert"),
     **dict.fromkeys(("compare", "runs", "status", "sync"), "magics"),
 }
 

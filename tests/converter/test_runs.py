@@ -81,7 +81,7 @@ def test_an_export_beside_the_notebook_changes_nothing(folder: Path) -> None:
     text = "import os, wave\nfound = sorted(os.listdir())"
     _remembered(folder, text)
     (folder / "out" / ".nbship").mkdir(parents=True)
-    (folder / "out" / ".nbship" / "files.json").write_text("{}")
+    (folder / "out" / ".nbship" / "base.json").write_text("{}")
     assert _recall(folder, text) is not None
     (folder / "more.txt").touch()
     assert _recall(folder, text) is None
