@@ -75,7 +75,9 @@ def begin(folder: Path, message: str) -> bool:
 def uncommitted(folder: Path, paths: Iterable[str]) -> set[str]:
     """Give those of some existing files whose content no commit that is checked out has; all of them without git."""
     wanted = sorted(paths)
-    told = _git(folder, "ls-files", "-z", "--", *wanted) if wanted else b""
+    if not wanted:  # git takes no paths for all of them
+        return set()
+    told = _git(folder, "ls-files", "-z", "--", *wanted)
     if told is None:
         return set(wanted)
     tracked = {name for name in told.decode().split("\0") if name}
