@@ -10,7 +10,6 @@ from typing import Any
 
 from nbship.errors import InputError
 from nbship_converter.compile import compile_notebook
-from nbship_converter.ir import Step
 from nbship_converter.merge.base import Base, cell_ids, digest_of, package_of, read_base
 from nbship_converter.merge.moves import Key, Moves, definitions_in, find_moves
 from nbship_converter.merge.placing import alone, folder_files
@@ -144,6 +143,15 @@ def _copy(folder: Path, base: Base) -> dict[str, Any]:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """A step of one version of the notebook, and the ids of its cells."""
+
+    name: str
+    module: str
+    cells: frozenset[str]
+
+
 class _Notebook:
     """A notebook as its text alone tells: its cells' sources by id, and the steps that hold them."""
 
@@ -155,13 +163,15 @@ class _Notebook:
         self.sources = {
             ids[place]: redacted(_source(cell), secrets) for place, cell in enumerate(content["cells"])
         }
-        self.steps = {step: frozenset(ids[cell] for cell in step.cells) for step in program.steps}
+        self.steps = [
+            _Step(name=step.name, module=step.module, cells=frozenset(ids[cell] for cell in step.cells))
+            for step in program.steps
+        ]
 
-    def step_with(self, cells: Collection[str]) -> Step | None:
+    def step_with(self, cells: Collection[str]) -> _Step | None:
         """Give the step that holds most of some cells."""
-        wanted = set(cells)
-        step = max(self.steps, key=lambda step: len(self.steps[step] & wanted), default=None)
-        return step if step is not None and self.steps[step] & wanted else None
+        step = max(self.steps, key=lambda step: len(step.cells.intersection(cells)), default=None)
+        return step if step is not None and step.cells.intersection(cells) else None
 
 
 def _source(cell: Mapping[str, Any]) -> str:
@@ -199,7 +209,7 @@ def _in_notebook(
     changed = any(there.sources.get(cell) != before.sources.get(cell) for cell in cells)
     if old is None or new is None:  # a helper: it stands in its cell, and is in no step
         return (("changed",) if changed else ()), None
-    regrouped = name == old.name and before.steps[old] != there.steps[new]
+    regrouped = name == old.name and old.cells != new.cells
     states = [
         word
         for word, true in (
@@ -215,9 +225,9 @@ def _in_notebook(
 def _added(before: _Notebook, there: _Notebook) -> list[StepChange]:
     """Give the steps of which no cell was there."""
     return [
-        StepChange(name=f"{step.module}.{step.name}", cells=tuple(sorted(cells)), notebook=("added",))
-        for step, cells in there.steps.items()
-        if not cells & before.sources.keys() and not any(step.name == old.name for old in before.steps)
+        StepChange(name=f"{step.module}.{step.name}", cells=tuple(sorted(step.cells)), notebook=("added",))
+        for step in there.steps
+        if not step.cells & before.sources.keys() and not any(step.name == old.name for old in before.steps)
     ]
 
 
