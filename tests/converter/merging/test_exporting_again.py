@@ -14,7 +14,7 @@ from nbship_converter.export import Exported, Options, export
 pytestmark = pytest.mark.slow
 
 CELLS = {
-    "load": ("step:data.load", "rows = [1, 2, 3, 4]\nlengths = [len(str(row)) for row in rows]"),
+    "load": ("step:data.load", "rows = [len(word) for word in 'a bb ccc'.split()]\nlengths = [row * 2 for row in rows]"),
     "fit": ("step:train.fit", "total = sum(rows)\nmean = total / len(rows)"),
     "judge": ("step:evaluate.judge", "error = max(abs(row - mean) for row in rows)"),
 }
@@ -49,9 +49,10 @@ def test_edits_in_the_notebook_and_by_hand_meet_in_the_repository(tmp_path: Path
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()} == times
 
     train = out / "src/churn/train.py"
+    assert "total = sum(rows)" in train.read_text()
     train.write_text(train.read_text().replace("total = sum(rows)", "total = float(sum(rows))  # by hand"))
     changed = {
-        "load": ("step:data.load", CELLS["load"][1].replace("3, 4]", "3, 4, 5]")),
+        "load": ("step:data.load", CELLS["load"][1].replace("ccc", "ccc dddd")),
         "fit": ("step:train.average", CELLS["fit"][1]),
         "more": ("step:evaluate.spread", "spread = max(rows) - min(rows)"),
     }
