@@ -14,12 +14,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["IMPORTS", "Chunk", "essence", "members_of", "module_chunks", "requirement_chunks", "text_of"]
+__all__ = ["IMPORTS", "Chunk", "essence", "members_of", "module_chunks", "parts_of", "requirement_chunks", "text_of"]
 
 #: Keys of pieces that have no name of their own; no name in Python looks like them.
 IMPORTS, DOCSTRING, END, HEAD = "<imports>", "<docstring>", "<end>", "<head>"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*")
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +53,33 @@ def module_chunks(text: str) -> list[Chunk] | None:
 
 def members_of(text: str) -> list[Chunk] | None:
     """Split the text of one class into its head and its members; None where there is nothing to split."""
-    tree = _parsed(text)
-    if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.ClassDef):
+    node = _only(text, ast.ClassDef)
+    if node is None:
         return None
-    body = tree.body[0].body
-    start = _first_line(body[0]) - 1
-    if start < tree.body[0].lineno:
+    start = _first_line(node.body[0]) - 1
+    lines = _LINE.findall(text)
+    return [Chunk(key=HEAD, text="".join(lines[:start])), *_split(node.body, lines, start)]
+
+
+def parts_of(text: str) -> list[Chunk] | None:
+    """Split the text of one function into its head, its docstring and its body; None if it is none."""
+    node = _only(text, ast.FunctionDef, ast.AsyncFunctionDef)
+    if node is None:
         return None
     lines = _LINE.findall(text)
-    return [Chunk(key=HEAD, text="".join(lines[:start])), *_split(body, lines, start)]
+    start = _first_line(node.body[0]) - 1
+    body = start if _key(node.body[0], 0) != DOCSTRING else node.body[0].end_lineno or start
+    slices = ((HEAD, lines[:start]), (DOCSTRING, lines[start:body]), (END, lines[body:]))
+    return [Chunk(key=key, text="".join(part)) for key, part in slices]
+
+
+def _only(text: str, *kinds: type[Definition]) -> Definition | None:
+    """Give the one definition that a text is, if it is of these kinds and its body has lines of its own."""
+    tree = _parsed(text)
+    node = tree.body[0] if tree is not None and len(tree.body) == 1 else None
+    if not isinstance(node, kinds) or _first_line(node.body[0]) <= node.lineno:
+        return None
+    return node
 
 
 def requirement_chunks(text: str) -> list[Chunk]:

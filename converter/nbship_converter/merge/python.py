@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import operator
 from dataclasses import dataclass
 
-from nbship_converter.merge.chunks import HEAD, IMPORTS, Chunk, essence, members_of, module_chunks, text_of
+from nbship_converter.merge.chunks import HEAD, IMPORTS, Chunk, essence, members_of, module_chunks, parts_of, text_of
 from nbship_converter.merge.imports import imports_in, merge_imports, with_block
 from nbship_converter.merge.keyed import merge_keyed
 from nbship_converter.merge.lines import Text, merge_lines, side_by_side
@@ -75,14 +76,23 @@ def _settle(key: str, base: str, ours: str, theirs: str) -> Text:
 
 def _by_lines(base: str, ours: str, theirs: str) -> Text:
     """Merge by lines; where that fails, once more with all three in one style."""
-    merged = _still_python(merge_lines(base, ours, theirs), base, ours, theirs)
+    merged = _still_python(_by_parts(base, ours, theirs), base, ours, theirs)
     if not merged.conflict:
         return merged
     lead = ours[: len(ours) - len(ours.lstrip("\n"))]
     again = _still_python(
-        merge_lines(formatted(base), formatted(ours), formatted(theirs)), base, ours, theirs
+        _by_parts(formatted(base), formatted(ours), formatted(theirs)), base, ours, theirs
     )
     return merged if again.conflict else Text(text=lead + again.text.lstrip("\n"))
+
+
+def _by_parts(base: str, ours: str, theirs: str) -> Text:
+    """Merge by lines; a function's head, docstring and body apart, as one is no context of the other."""
+    before, by_hand, new = (parts_of(text) for text in (base, ours, theirs))
+    if before is None or by_hand is None or new is None:
+        return merge_lines(base, ours, theirs)
+    merged = merge_keyed(before, by_hand, new, same=operator.eq, settle=_settle_member)
+    return Text(text=text_of(merged.chunks), conflict=bool(merged.conflicts))
 
 
 def _still_python(merged: Text, base: str, ours: str, theirs: str) -> Text:
@@ -102,7 +112,7 @@ def _alone(text: str) -> str:
 
 
 def _settle_member(key: str, base: str, ours: str, theirs: str) -> Text:
-    if key != HEAD and (not ours or not theirs):
+    if key != HEAD and (not ours or not theirs):  # one deleted what the other changed
         return side_by_side(base, ours, theirs)
     return merge_lines(base, ours, theirs)
 
