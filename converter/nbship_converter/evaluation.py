@@ -53,7 +53,7 @@ class Evaluation:
     reason: str = ""
 
     def as_toml(self) -> dict[str, str]:
-        """Give the table ``[tool.nbship.model]`` of the exported repository."""
+        """Give the table ``[tool.nbship.evaluation]`` of the exported repository."""
         named = {
             "model": self.model,
             "features": self.features,

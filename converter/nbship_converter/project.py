@@ -126,7 +126,7 @@ def _pyproject(text: str, plan: Project, modules: Mapping[str, str]) -> str:
         document["tool"]["mypy"].add("overrides", overrides)
     document["tool"]["nbship"]["notebook"] = f"notebooks/{_file_name(plan.program.notebook.name)}.ipynb"
     if plan.evaluation is not None:
-        document["tool"]["nbship"]["model"] = plan.evaluation.as_toml()
+        document["tool"]["nbship"]["evaluation"] = plan.evaluation.as_toml()
     if plan.store is not None:
         document["tool"]["nbship"]["data"] = {"store": plan.store}
     return tomlkit.dumps(document)

@@ -30,6 +30,7 @@ KEYS: Mapping[str, type] = {
     "alerts": dict,
     "check": dict,
     "data": dict,  # data.store: where data versions are kept (any fsspec address); data.snapshot: keep all that is read
+    "evaluation": dict,  # what the model of an exported notebook is judged on
     "gates": dict,
     "rollout": dict,
 }
@@ -37,6 +38,14 @@ KEYS: Mapping[str, type] = {
 DATA_KEYS: Mapping[str, type] = {
     "store": str,  # an fsspec address or a folder (relative: from pyproject.toml); default: DVC's cache, else home
     "snapshot": bool,  # whether a recorded notebook keeps every file that it reads, unasked; default: no
+}
+#: The keys of [tool.nbship.evaluation]: names in the Results of the exported package.
+EVALUATION_KEYS: Mapping[str, type] = {
+    "model": str,
+    "features": str,  # the rows that the model is judged on, as it takes them
+    "labels": str,
+    "predictions": str,  # what the notebook's model said of those rows
+    "task": str,  # classification, regression, clustering or unknown
 }
 
 
@@ -166,6 +175,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 def _checked(table: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     _check(table, KEYS, f"{path} [tool.nbship]")
     _check(table.get("data", {}), DATA_KEYS, f"{path} [tool.nbship.data]")
+    _check(table.get("evaluation", {}), EVALUATION_KEYS, f"{path} [tool.nbship.evaluation]")
     return table
 
 
