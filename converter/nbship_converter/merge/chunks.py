@@ -14,7 +14,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["IMPORTS", "Chunk", "essence", "members_of", "module_chunks", "parts_of", "requirement_chunks", "text_of"]
+__all__ = [
+    "IMPORTS",
+    "Chunk",
+    "essence",
+    "members_of",
+    "module_chunks",
+    "parts_of",
+    "requirement_chunks",
+    "text_of",
+]
 
 #: Keys of pieces that have no name of their own; no name in Python looks like them.
 IMPORTS, DOCSTRING, END, HEAD = "<imports>", "<docstring>", "<end>", "<head>"

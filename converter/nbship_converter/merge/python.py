@@ -6,7 +6,16 @@ import ast
 import operator
 from dataclasses import dataclass
 
-from nbship_converter.merge.chunks import HEAD, IMPORTS, Chunk, essence, members_of, module_chunks, parts_of, text_of
+from nbship_converter.merge.chunks import (
+    HEAD,
+    IMPORTS,
+    Chunk,
+    essence,
+    members_of,
+    module_chunks,
+    parts_of,
+    text_of,
+)
 from nbship_converter.merge.imports import imports_in, merge_imports, with_block
 from nbship_converter.merge.keyed import merge_keyed
 from nbship_converter.merge.lines import Text, merge_lines, side_by_side
@@ -80,9 +89,7 @@ def _by_lines(base: str, ours: str, theirs: str) -> Text:
     if not merged.conflict:
         return merged
     lead = ours[: len(ours) - len(ours.lstrip("\n"))]
-    again = _still_python(
-        _by_parts(formatted(base), formatted(ours), formatted(theirs)), base, ours, theirs
-    )
+    again = _still_python(_by_parts(formatted(base), formatted(ours), formatted(theirs)), base, ours, theirs)
     return merged if again.conflict else Text(text=lead + again.text.lstrip("\n"))
 
 

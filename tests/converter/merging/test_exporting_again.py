@@ -14,7 +14,10 @@ from nbship_converter.export import Exported, Options, export
 pytestmark = pytest.mark.slow
 
 CELLS = {
-    "load": ("step:data.load", "rows = [len(word) for word in 'a bb ccc'.split()]\nlengths = [row * 2 for row in rows]"),
+    "load": (
+        "step:data.load",
+        "rows = [len(word) for word in 'a bb ccc'.split()]\nlengths = [row * 2 for row in rows]",
+    ),
     "fit": ("step:train.fit", "total = sum(rows)\nmean = total / len(rows)"),
     "judge": ("step:evaluate.judge", "error = max(abs(row - mean) for row in rows)"),
 }
