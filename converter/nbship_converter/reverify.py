@@ -8,7 +8,7 @@ from typing import Any
 
 from nbship.errors import InputError
 from nbship_converter.merge.base import package_of, read_base
-from nbship_converter.merge.placing import folder_files, unresolved_files
+from nbship_converter.merge.placing import alone, folder_files, unresolved_files
 from nbship_converter.verify import NameOutcome, Verification, fingerprint_of, run_package
 
 __all__ = ["reverify"]
@@ -19,8 +19,8 @@ def reverify(directory: Path) -> Verification:
 
     Raises InputError if the folder was not exported by nbship, RunError if the package does not run.
     """
-    expected = _expected(directory)
     package = _package(directory)
+    expected = _expected(directory)
     found = run_package((directory / "src").resolve(), package)
     names: dict[str, NameOutcome] = {}
     for name, entry in expected["names"].items():
@@ -39,10 +39,12 @@ def reverify(directory: Path) -> Verification:
 
 def _package(directory: Path) -> str:
     """Give the package's name as it is now, once no conflict of an export is open any more."""
-    base = read_base(directory)
-    if base is None:
+    if read_base(directory) is None:
         raise _foreign(directory)
-    unresolved = unresolved_files(folder_files(directory, base))
+    with alone(directory):  # what an export was killed in is carried out first
+        base = read_base(directory)
+        assert base is not None
+        unresolved = unresolved_files(folder_files(directory, base))
     if unresolved:
         raise InputError(
             f"there are conflict markers in {', '.join(unresolved)}",
