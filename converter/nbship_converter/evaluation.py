@@ -235,7 +235,10 @@ def _task(one: _Seen, kind: str) -> Task:
         (_REGRESSORS, "regression"),
         (_CLUSTERERS, "clustering"),
     )
-    return next((task for pattern, task in kinds if pattern.search(kind)), "unknown")
+    for pattern, task in kinds:
+        if pattern.search(kind):
+            return task
+    return "unknown"
 
 
 def _class(model: str, statements: list[Statement]) -> str:

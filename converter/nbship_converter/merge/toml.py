@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -48,7 +48,7 @@ def _merge_into(document: Any, new: Any, base: Any, ours: Any, theirs: Any, *, p
             continue
         elif by_hand == before:
             _put(document, key, wanted, new)
-        elif all(_is_words(value) for value in (by_hand, wanted)):
+        elif _is_words(by_hand) and _is_words(wanted):
             _set_items(document[key], before if _is_words(before) else [], by_hand, wanted, prefer=prefer)
         elif prefer == "theirs":
             _put(document, key, wanted, new)
@@ -71,7 +71,7 @@ def _put(document: Any, key: str, value: Any, source: Any) -> None:
         document[key] = item
 
 
-def _is_words(value: Any) -> bool:
+def _is_words(value: Any) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 

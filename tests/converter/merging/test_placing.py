@@ -251,7 +251,7 @@ def test_killed_at_any_moment_the_folder_is_as_before_or_comes_to_be_as_after(tm
     before = content(tmp_path / "whole")
     export(tmp_path / "whole", SECOND)
     after = content(tmp_path / "whole")
-    seen = set()
+    seen, ended = set(), -1
     for moment in range(1, 60):
         out = tmp_path / f"out{moment}"
         export(out, FIRST)
