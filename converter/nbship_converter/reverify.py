@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nbship.errors import InputError
-from nbship_converter.merge.base import package_of, read_base
+from nbship_converter.merge.base import exported_base, package_of
 from nbship_converter.merge.placing import alone, folder_files, unresolved_files
 from nbship_converter.verify import NameOutcome, Verification, fingerprint_of, run_package
 
@@ -39,11 +39,9 @@ def reverify(directory: Path) -> Verification:
 
 def _package(directory: Path) -> str:
     """Give the package's name as it is now, once no conflict of an export is open any more."""
-    if read_base(directory) is None:
-        raise _foreign(directory)
+    exported_base(directory)
     with alone(directory):  # what an export was killed in is carried out first
-        base = read_base(directory)
-        assert base is not None
+        base = exported_base(directory)
         unresolved = unresolved_files(folder_files(directory, base))
     if unresolved:
         raise InputError(
@@ -54,17 +52,13 @@ def _package(directory: Path) -> str:
     return package_of(directory, base)
 
 
-def _foreign(directory: Path) -> InputError:
-    return InputError(
-        "this is not a repository that nbship exported",
-        where=str(directory),
-        help="Give the folder that `nbship export --to` wrote.",
-    )
-
-
 def _expected(directory: Path) -> dict[str, Any]:
     path = directory / ".nbship" / "expected.json"
     if not path.is_file():
-        raise _foreign(directory)
+        raise InputError(
+            "what the notebook had is not there any more",
+            where=str(path),
+            help="Bring it back as it was: `git checkout HEAD -- .nbship`.",
+        )
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nbship.errors import WriteError
+from nbship.errors import InputError, WriteError
 from nbship_converter.ir import Program
 from nbship_converter.merge.follow import renamed_package
 from nbship_converter.merge.moves import Origins
@@ -26,6 +26,7 @@ __all__ = [
     "Base",
     "cell_ids",
     "digest_of",
+    "exported_base",
     "origins_of",
     "package_of",
     "read_base",
@@ -122,6 +123,18 @@ def read_base(folder: Path) -> Base | None:
             where=str(path),
             help=f"Bring it back as it was: `git checkout HEAD -- {HOME}`.",
         ) from error
+
+
+def exported_base(folder: Path) -> Base:
+    """Read what the last export left. Raises InputError where there was none."""
+    base = read_base(folder)
+    if base is None:
+        raise InputError(
+            "this is not a repository that nbship exported",
+            where=str(folder),
+            help="Give the folder that `nbship export --to` wrote.",
+        )
+    return base
 
 
 def package_of(folder: Path, base: Base) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from nbship.errors import InputError
 from nbship_converter.compile import compile_notebook
-from nbship_converter.merge.base import Base, cell_ids, digest_of, package_of, read_base
+from nbship_converter.merge.base import Base, cell_ids, digest_of, exported_base, package_of
 from nbship_converter.merge.moves import Key, Moves, definitions_in, find_moves
 from nbship_converter.merge.placing import alone, folder_files
 from nbship_converter.merge.python import means_the_same
@@ -79,8 +80,9 @@ def changes_since(notebook: Path, folder: Path) -> Changes:
 
     Raises InputError for what is no notebook, or no repository that nbship exported.
     """
-    with alone(_exported(folder)):
-        base = _base(folder)
+    exported_base(folder)
+    with alone(folder):
+        base = exported_base(folder)
         files = folder_files(folder, base)
         package = package_of(folder, base)
     base = base.renamed(package)
@@ -102,7 +104,7 @@ def changes_since(notebook: Path, folder: Path) -> Changes:
 
 def edited_files(folder: Path) -> list[str]:
     """Give the files of an exported repository that are not as they were exported."""
-    base = _base(folder)
+    base = exported_base(folder)
     files = folder_files(folder, base)
     return sorted(
         {*_edited(base.renamed(package_of(folder, base)), files), *(base.digests.keys() - files.keys())}
@@ -111,22 +113,6 @@ def edited_files(folder: Path) -> list[str]:
 
 def _edited(base: Base, files: Mapping[str, bytes]) -> list[str]:
     return [name for name in base.digests if name in files and digest_of(files[name]) != base.digests[name]]
-
-
-def _exported(folder: Path) -> Path:
-    _base(folder)
-    return folder
-
-
-def _base(folder: Path) -> Base:
-    base = read_base(folder)
-    if base is None:
-        raise InputError(
-            "this is not a repository that nbship exported",
-            where=str(folder),
-            help="Give the folder that `nbship export --to` wrote.",
-        )
-    return base
 
 
 def _copy(folder: Path, base: Base) -> dict[str, Any]:
@@ -251,11 +237,12 @@ def _state(key: Key, text: str, moves: Moves, there: Mapping[str, str]) -> tuple
     if name not in there:
         return ("removed",), None
     found = there[name]
-    edited = "edited" if not means_the_same(text.replace(key[1], name), found) else "reformatted"
+    text = re.sub(rf"(?<![\w.]){re.escape(key[1])}\b", name, text)
+    edited = "reformatted" if means_the_same(text, found) else "edited"
     states = [
         word
         for word, true in (
-            (edited, found != text.replace(key[1], name)),
+            (edited, found != text),
             ("renamed", name != key[1]),
             ("moved", home != key[0]),
         )

@@ -20,6 +20,7 @@ __all__ = [
     "essence",
     "members_of",
     "module_chunks",
+    "parsed",
     "parts_of",
     "requirement_chunks",
     "text_of",
@@ -54,7 +55,7 @@ def text_of(chunks: Iterable[Chunk]) -> str:
 
 def module_chunks(text: str) -> list[Chunk] | None:
     """Split a module into its docstring, its imports and its definitions; None if it is not valid Python."""
-    tree = _parsed(text)
+    tree = parsed(text)
     if tree is None:
         return None
     return _split(tree.body, _LINE.findall(text), 0)
@@ -84,7 +85,7 @@ def parts_of(text: str) -> list[Chunk] | None:
 
 def _only(text: str, *kinds: type[Definition]) -> Definition | None:
     """Give the one definition that a text is, if it is of these kinds and its body has lines of its own."""
-    tree = _parsed(text)
+    tree = parsed(text)
     node = tree.body[0] if tree is not None and len(tree.body) == 1 else None
     if not isinstance(node, kinds) or _first_line(node.body[0]) <= node.lineno:
         return None
@@ -119,7 +120,7 @@ def essence(text: str) -> tuple[str, ...] | None:
     >>> essence("x = f( 'a',b )  # why") == essence('x = f(\n    "a",\n    b,\n)  # why\n')
     True
     """
-    tree = _parsed(text)
+    tree = parsed(text)
     if tree is None:
         return None
     for node in ast.walk(tree):
@@ -141,7 +142,8 @@ def essence(text: str) -> tuple[str, ...] | None:
     )
 
 
-def _parsed(text: str) -> ast.Module | None:
+def parsed(text: str) -> ast.Module | None:
+    """Give the tree of a text, None if it is not valid Python."""
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):

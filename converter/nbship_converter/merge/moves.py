@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from nbship_converter.merge.chunks import parsed
+
 __all__ = ["Key", "Moves", "Origins", "definitions_in", "find_moves"]
 
 #: A definition: the path of its module, and its name.
@@ -20,6 +22,7 @@ Origins = Mapping[str, Mapping[str, Iterable[str]]]
 _ALIKE = 0.6
 #: What comes from the same cell under another name has to have at least this much in common.
 _RELATED = 0.25
+_parsed = lru_cache(maxsize=4096)(parsed)  # each definition is held against all others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,11 +177,3 @@ def _body_lines(text: str) -> tuple[str, ...]:
     lines = [line.strip() for statement in body for line in ast.unparse(statement).splitlines()]
     own = re.compile(rf"(?<![\w.]){re.escape(node.name)}\b")
     return tuple(own.sub("_", line) for line in lines)
-
-
-@lru_cache(maxsize=4096)
-def _parsed(text: str) -> ast.Module | None:
-    try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
