@@ -159,13 +159,14 @@ def drift_command(
 
 
 def _drift_of_files(reference: Path | None, current: Path) -> Any:
-    from nbship.drift import compare
+    from nbship.drift import compare, measured_exactly
     from nbship.profile import profile
     from nbship.table import read_table
 
     assert reference is not None
-    known = profile(read_table(reference)[0])
-    return compare(known, profile(read_table(current)[0], like=known))
+    before, now = read_table(reference)[0], read_table(current)[0]
+    known = profile(before)
+    return measured_exactly(compare(known, profile(now, like=known)), known, before, now)
 
 
 def _drift_of_model(model: str, current: Path, window: str | None) -> Any:

@@ -6,7 +6,9 @@ integers, so that ``profile(a, like=r) + profile(b, like=r) == profile(a and b, 
 **Edges.** For numbers: the 200-quantiles of the finite reference values (linear interpolation), each bin closed on its
 right, ``(e_i, e_i+1]``, the outer two open to infinity. Every twentieth is a decile. Where a quantile repeats, one value
 holds more than a step of the data; it becomes a bin of its own (the float before it is an edge too), so that what
-lies below it and what lies above it are counted apart. Infinities fall into the outer bins; missing values into none.
+lies below it and what lies above it are counted apart. The least and the greatest value are edges, and so are the
+outer fences, three interquartile ranges from the quartiles: what later lies beyond them is counted apart.
+Infinities fall into the outer bins; missing values into none.
 
 **Privacy.** Texts that are mostly unique keep only the lengths; columns whose name speaks of a person keep only counts.
 """
@@ -32,6 +34,8 @@ pc: Any = _compute  # its functions are made at import, where no type checker se
 VERSION = 1
 FINE = 200
 DECILE = FINE // 10
+#: How many interquartile ranges lie between the outer fences (Tukey, Exploratory Data Analysis, 1977).
+FENCED = 7
 KEPT_CATEGORIES = 200
 NAMED_NEWCOMERS = 20
 #: A text column with more than this share of distinct values (and more than 50 of them) is text, not a category.
@@ -51,6 +55,7 @@ class ColumnProfile:
 
     ``edges`` and ``deciles`` (which of the edges bound the deciles' bins) hold for ``numeric`` and ``datetime`` (in
     microseconds since 1970) and, of text, for the lengths; ``counts`` has one entry more than ``edges``.
+    ``fences`` are the outer ones, where the middle half of the values spreads at all.
     For ``category`` and ``boolean``, ``counts`` follows ``categories`` and ends with the rest;
     ``newcomers`` are the alphabetically first of the values counted in the rest of a table that is no reference.
     """
@@ -62,6 +67,7 @@ class ColumnProfile:
     missing: int
     edges: tuple[float, ...] = ()
     deciles: tuple[int, ...] = ()
+    fences: tuple[float, ...] = ()
     categories: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
     infinite: int = 0
@@ -146,6 +152,12 @@ def profile(table: Any, *, like: Profile | None = None) -> Profile:
     return Profile(rows=tables.row_count(table), columns=tuple(found))
 
 
+def numbers_of(table: Any) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+    """Give the columns of numbers as floats, missing as NaN."""
+    found = ((column.name, _plain(column.values)) for column in tables.columns(table))
+    return {name: _numbers(values) for name, values in found if _is_number(values.type)}
+
+
 def _count(column: tables.Column, known: ColumnProfile | None) -> ColumnProfile:
     values = _plain(column.values)
     kind = _kind(column.name, values.type, known)
@@ -176,7 +188,7 @@ def _kind(name: str, kind: pa.DataType, known: ColumnProfile | None) -> Kind:
         own = "withheld"
     elif pa.types.is_boolean(kind):
         own = "boolean"
-    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    elif _is_number(kind):
         own = "numeric"
     elif pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         own = "datetime"
@@ -189,6 +201,10 @@ def _kind(name: str, kind: pa.DataType, known: ColumnProfile | None) -> Kind:
     same_family = (own == known.kind) or (own == "category" and known.kind == "text")
     all_missing = pa.types.is_null(kind)
     return known.kind if same_family or all_missing else own
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -220,13 +236,18 @@ def _count_numbers(
     present = np.sort(numbers[~np.isnan(numbers)])
     finite = present[np.isfinite(present)]
     shared = known is not None and known.kind == base.kind
-    edges, deciles = (known.edges, known.deciles) if known and shared else fixed_edges(finite)
+    bins = (
+        Bins(edges=known.edges, deciles=known.deciles, fences=known.fences)
+        if known and shared
+        else fixed(finite)
+    )
     return replace(
         base,
         missing=len(numbers) - len(present),
-        edges=edges,
-        deciles=deciles,
-        counts=_counts(present, edges),
+        edges=bins.edges,
+        deciles=bins.deciles,
+        fences=bins.fences,
+        counts=_counts(present, bins.edges),
         infinite=len(present) - len(finite),
         minimum=float(finite[0]) if len(finite) else None,
         maximum=float(finite[-1]) if len(finite) else None,
@@ -239,18 +260,44 @@ def _counts(ordered: np.ndarray[Any, Any], edges: tuple[float, ...]) -> tuple[in
     return tuple(int(count) for count in np.diff(places, prepend=0, append=len(ordered)))
 
 
-def fixed_edges(finite: np.ndarray[Any, Any]) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """Give the edges that ordered, finite reference values fix, and which of them bound the deciles' bins."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bins:
+    """Where numbers are cut: the edges, which of them bound the deciles' bins, and the outer fences among them."""
+
+    edges: tuple[float, ...] = ()
+    deciles: tuple[int, ...] = ()
+    fences: tuple[float, ...] = ()
+
+
+def fixed(finite: np.ndarray[Any, Any]) -> Bins:
+    """Give the bins that ordered, finite reference values fix."""
     if len(finite) == 0:
-        return (), ()
+        return Bins()
     with np.errstate(
         over="ignore", invalid="ignore"
     ):  # between the largest floats there is no number half way
         quantiles = np.quantile(finite, np.linspace(0, 1, FINE + 1))
-    fine = _with_atoms(quantiles)
+    fences = _fences(quantiles[FINE // 4], quantiles[3 * FINE // 4])
     coarse = set(_with_atoms(quantiles[::DECILE]))
-    edges = tuple(sorted({*fine, *coarse}))
-    return edges, tuple(number for number, edge in enumerate(edges) if edge in coarse)
+    cuts = _cuts(float(finite[0]), float(finite[-1])) + (_cuts(*fences) if fences else [])
+    edges = tuple(sorted({*_with_atoms(quantiles), *coarse, *cuts}))
+    deciles = tuple(number for number, edge in enumerate(edges) if edge in coarse)
+    return Bins(edges=edges, deciles=deciles, fences=fences)
+
+
+def _fences(lower: float, upper: float) -> tuple[float, ...]:
+    """Give the outer fences; none where the middle half of the values is one value."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        reach = (FENCED - 1) / 2 * (upper - lower)
+        fences = float(lower - reach), float(upper + reach)
+    return fences if reach > 0 and np.isfinite(fences).all() else ()
+
+
+def _cuts(low: float, high: float) -> list[float]:
+    """Give the edges that tell what is below ``low`` and above ``high``: bins are closed on their right."""
+    with np.errstate(over="ignore"):  # below the least float there is no edge
+        below = float(np.nextafter(low, -np.inf))
+    return [edge for edge in (below, high) if np.isfinite(edge)]
 
 
 def _with_atoms(quantiles: np.ndarray[Any, Any]) -> list[float]:

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
 
-from nbship import measures
-from nbship.drift import DriftReport, FeatureDrift, compare
+from nbship.drift import DriftReport, FeatureDrift, compare, measures
 from nbship.profile import profile
 
 #: d: KS, decile PSI, decile JS of N(0, 1) against N(d, 1); computed by integration.

@@ -5,10 +5,13 @@ Arrays of counts share their bins. Every function is pure and takes plain numpy 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import special
+
+from nbship.profile import FENCED, ColumnProfile
 
 Counts = np.ndarray[Any, np.dtype[Any]]
 
@@ -71,8 +74,17 @@ class SmallSample:
         self._values = np.sort(((now - before) * np.log(now / before)).sum(axis=1))
 
     def null(self, probability: float) -> float:
-        """Give the PSI that unchanged data stays under with this probability."""
-        return float(np.quantile(self._values, probability))
+        """Give the PSI that unchanged data stays under with this probability.
+
+        Beyond what the draws can show, one in a thousand, the tail goes on as an exponential one with the mean excess
+        of the last per cent (peaks over threshold: Pickands, 1975, with shape 0).
+        """
+        last = 1 - 20 / self.DRAWS
+        if probability <= last:
+            return float(np.quantile(self._values, probability))
+        begin = float(np.quantile(self._values, 0.99))
+        excess = float((self._values[self._values > begin] - begin).mean())
+        return float(np.quantile(self._values, last)) + excess * float(np.log((1 - last) / (1 - probability)))
 
     def p_value(self, value: float) -> float:
         """Give the probability of a PSI of at least ``value``; never 0, which draws cannot show."""
@@ -162,9 +174,121 @@ def two_shares_p_value(hits: int, n: int, other_hits: int, m: int) -> float | No
 
 
 def two_shares_null(probability: float, hits: int, n: int, other_hits: int, m: int) -> float:
-    """Give the difference of two shares that chance stays under with this probability."""
+    """Give the difference of two shares that chance stays under with this probability.
+
+    The normal law where 20 hits and more are expected on either side; else the binomial one: given all hits, each is
+    in the second sample with probability ``m / (n + m)`` (a little wider than Fisher's exact law).
+    """
+    total = hits + other_hits
+    if n == 0 or m == 0 or total == 0:
+        return 0.0
+    level = (1 - probability) / 2
+    share = m / (n + m)
+    if min(share, 1 - share) * min(total, n + m - total) >= _MANY:
+        pooled = total / (n + m)
+        spread = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+        return float(-special.ndtri(level) * spread)
+    counts = np.arange(total + 1)
+    if other_hits / m >= hits / n:
+        usual = counts[special.bdtrc(counts, total, share) >= level]  # as many and more are no surprise
+        most = usual[-1] + 1 if len(usual) else 0
+        return float(most / m - (total - most) / n)
+    usual = counts[special.bdtr(counts, total, share) <= level]
+    least = usual[-1] + 1 if len(usual) else 0
+    return float((total - least) / n - least / m)
+
+
+#: From so many expected hits on the normal law is as good as the exact one.
+_MANY = 20
+
+
+def newcomers_null(probability: float, once: int, n: int, new: int, m: int) -> float:
+    """Give the share of new values that chance stays under with this probability.
+
+    ``once`` rows of the reference hold values that no other has. Were nothing new, each of those and of the ``new``
+    rows would be as likely to be in the one sample as in the other.
+    """
+    if n == 0 or m == 0 or new == 0:
+        return 0.0
+    total, share = once + new, m / (n + m)
+    counts = np.arange(new + 1)
+    usual = counts[special.bdtrc(counts - 1, total, share) > 1 - probability]
+    return float(usual[-1] / m)
+
+
+def range_null(probability: float, n: int, m: int) -> float:
+    """Give the share outside the reference's range that chance stays under with this probability.
+
+    The rows above the reference's greatest are the longest run of current ones from the top of both together; that and
+    the run from the bottom are about geometric with ratio ``r = m / (n + m)``, so their sum is at least ``k`` with
+    probability ``r**k * (1 + k * (1 - r))``.
+    """
     if n == 0 or m == 0:
         return 0.0
-    pooled = (hits + other_hits) / (n + m)
-    spread = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    return float(special.ndtri(1 - (1 - probability) / 2) * spread)
+    ratio = m / (n + m)
+    k = np.arange(m + 1)
+    usual = k[np.exp(k * np.log(ratio)) * (1 + k * (1 - ratio)) > 1 - probability]
+    return float(usual[-1] / m)
+
+
+def is_cut_at(column: ColumnProfile, low: float | None, high: float | None) -> bool:
+    """Whether the bins tell what is below ``low`` and above ``high``; profiles of an earlier make do not."""
+    return (
+        low is not None
+        and high is not None
+        and {float(np.nextafter(low, -np.inf)), high} <= set(column.edges)
+    )
+
+
+def beyond(column: ColumnProfile, low: float | None, high: float | None) -> int:
+    """Count the values below ``low`` or above ``high``, where the bins are cut (`is_cut_at`)."""
+    assert low is not None
+    assert high is not None
+    first = column.edges.index(float(np.nextafter(low, -np.inf)))
+    last = column.edges.index(high)
+    return sum(column.counts[: first + 1]) + sum(column.counts[last + 1 :])
+
+
+def spread(column: ColumnProfile) -> float:
+    """Give a number's standard deviation by its middle half, the interquartile range / 1.349; 0 where it has none."""
+    return (column.fences[1] - column.fences[0]) / FENCED / 1.349 if column.fences else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """The area between two distribution functions, in robust standard deviations of the first: `value`."""
+
+    value: float
+    roughness: float
+
+    @classmethod
+    def between(cls, reference: ColumnProfile, current: ColumnProfile) -> Area:
+        """Integrate over the bins; the outer two reach as far as values do."""
+        ends = [
+            end
+            for column in (reference, current)
+            for end in (column.minimum, column.maximum)
+            if end is not None
+        ]
+        edges = np.asarray(reference.edges)
+        inside = (edges > min(ends)) & (edges < max(ends))
+        places = np.concatenate([[min(ends)], edges[inside], [max(ends)]])
+        before, now = (
+            np.cumsum(shares(np.asarray(column.counts)))[:-1][inside] for column in (reference, current)
+        )
+        unit = spread(reference)
+        gap = np.concatenate([[0.0], np.abs(before - now), [0.0]])
+        rough = np.concatenate([[0.0], np.sqrt(np.clip(before * (1 - before), 0, None)), [0.0]])
+        return cls(
+            value=float(np.trapezoid(gap, places)) / unit, roughness=float(np.trapezoid(rough, places)) / unit
+        )
+
+    def null(self, probability: float, n: int, m: int) -> float:
+        """Give a distance that unchanged data stays under with at least this probability.
+
+        The area is that under a Brownian bridge's modulus: its mean is ``sqrt(2 / pi)`` times the integral of
+        ``sqrt(F (1 - F))``, and it exceeds the mean by ``sqrt(2 ln(1 / (1 - probability)))`` times that integral at
+        most (the inequality of Borell and Tsirelson, Ibragimov, Sudakov).
+        """
+        reach = np.sqrt(2 / np.pi) + np.sqrt(-2 * np.log(1 - probability))
+        return float(self.roughness * reach * np.sqrt(1 / n + 1 / m))

@@ -1,0 +1,123 @@
+"""Two profiles, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from nbship.drift import statistics
+from nbship.drift.report import LEVELS, RANK, DriftReport, FeatureDrift, Test
+from nbship.drift.statistics import CONFIDENCE, MIN_ROWS, Confidence, Pair
+from nbship.model import Severity
+from nbship.profile import ColumnProfile, Profile
+
+
+def compare(
+    reference: Profile,
+    current: Profile,
+    *,
+    extra_columns: bool = True,
+    importance: Mapping[str, float] | None = None,
+) -> DriftReport:
+    """Compare a table with the reference it was counted over (``profile(table, like=reference)``).
+
+    ``extra_columns`` says whether a column that the reference lacks is worth telling; it is not where the reference
+    is what a model reads. Of equally severe features those of larger ``importance`` come first.
+    """
+    pairs = [(column, current.column(column.name)) for column in reference.columns]
+    sure = corrected(pairs)
+    weights = importance or {}
+    found = [_column(before, now, sure, weights.get(before.name)) for before, now in pairs]
+    if extra_columns:
+        known = {column.name for column in reference.columns}
+        found += [_extra(column) for column in current.columns if column.name not in known]
+    found.sort(key=_order)
+    return DriftReport(
+        severity=_overall(found, min(reference.rows, current.rows)),
+        reference_rows=reference.rows,
+        current_rows=current.rows,
+        features=tuple(found),
+    )
+
+
+def corrected(pairs: Iterable[tuple[ColumnProfile, ColumnProfile | None]]) -> Confidence:
+    """Give how sure each test has to be for the report as a whole to be as sure as `CONFIDENCE` says (Bonferroni)."""
+    tests = sum(
+        test.decides and test.applies(Pair.of(before, now))
+        for before, now in pairs
+        if now is not None and now.kind == before.kind
+        for test in statistics.TESTS
+    )
+    info, warning, critical = (1 - (1 - level) / max(tests, 1) for level in CONFIDENCE)
+    return info, warning, critical
+
+
+def _order(feature: FeatureDrift) -> tuple[float, float, float, str]:
+    decisive = feature.decisive
+    size = decisive.value if decisive is not None and decisive.value is not None else 0.0
+    return (-RANK[feature.severity], -(feature.importance or 0.0), -size, feature.feature)
+
+
+def _overall(found: list[FeatureDrift], rows: int) -> Severity:
+    if rows < MIN_ROWS and not any(RANK[item.severity] > RANK["too_few"] for item in found):
+        return "too_few"
+    judged: list[Severity] = ["none", *(item.severity for item in found)]
+    return max(judged, key=lambda severity: RANK[severity])
+
+
+def _extra(column: ColumnProfile) -> FeatureDrift:
+    test = Test(name="schema", value=1.0, severity="info")
+    reason = "the reference has no such column"
+    return FeatureDrift(feature=column.name, kind=column.kind, severity="info", reason=reason, tests=(test,))
+
+
+def _column(
+    reference: ColumnProfile, current: ColumnProfile | None, sure: Confidence, importance: float | None
+) -> FeatureDrift:
+    if current is None:
+        return _schema(reference, "the column is missing", importance)
+    if current.kind != reference.kind:
+        was, now = f"{reference.kind} ({reference.type})", f"{current.kind} ({current.type})"
+        return _schema(reference, f"the column was {was} and is {now}", importance)
+    pair = Pair.of(reference, current)
+    tests = tuple(test.measure(pair, sure) for test in statistics.TESTS if test.applies(pair))
+    return _judged(pair, tests, importance)
+
+
+def _schema(column: ColumnProfile, reason: str, importance: float | None) -> FeatureDrift:
+    return FeatureDrift(
+        feature=column.name,
+        kind=column.kind,
+        severity="critical",
+        reason=reason,
+        tests=(Test(name="schema", value=1.0, severity="critical"),),
+        importance=importance,
+    )
+
+
+def _judged(pair: Pair, tests: tuple[Test, ...], importance: float | None) -> FeatureDrift:
+    decisive = max((test for test in tests if test.decides), key=lambda test: RANK[test.severity])
+    severity, reason = decisive.severity, _reason(decisive, pair.current)
+    values = min(pair.reference.present, pair.current.present)
+    if values < MIN_ROWS and severity == "none":
+        severity, reason = "too_few", f"{values} values are too few to judge (at least {MIN_ROWS})"
+    return FeatureDrift(
+        feature=pair.reference.name,
+        kind=pair.reference.kind,
+        severity=severity,
+        reason=reason,
+        tests=tests,
+        importance=importance,
+    )
+
+
+def _reason(test: Test, current: ColumnProfile) -> str:
+    value, limits = test.value, test.thresholds
+    assert value is not None
+    assert limits is not None
+    label = next(known.label for known in statistics.TESTS if known.name == test.name)
+    if test.severity == "none":
+        return f"{label} {value:.3g} is below {limits[0]:.3g}"
+    text = f"{label} {value:.3g} is above {limits[LEVELS.index(test.severity)]:.3g}"
+    if test.name == "new" and current.newcomers:
+        text += f" (such as {', '.join(current.newcomers[:3])})"
+    return text
