@@ -188,7 +188,7 @@ def two_shares_null(probability: float, hits: int, n: int, other_hits: int, m: i
         pooled = total / (n + m)
         spread = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
         return float(-special.ndtri(level) * spread)
-    counts = np.arange(total + 1)
+    counts = _plausible(total, share)
     if other_hits / m >= hits / n:
         usual = counts[special.bdtrc(counts, total, share) >= level]  # as many and more are no surprise
         most = usual[-1] + 1 if len(usual) else 0
@@ -196,6 +196,12 @@ def two_shares_null(probability: float, hits: int, n: int, other_hits: int, m: i
     usual = counts[special.bdtr(counts, total, share) <= level]
     least = usual[-1] + 1 if len(usual) else 0
     return float((total - least) / n - least / m)
+
+
+def _plausible(most: int, share: float, *, of: int | None = None) -> Counts:
+    """Give the counts of hits up to twelve deviations above those expected: what lies beyond has no probability."""
+    expected = (most if of is None else of) * share
+    return np.arange(min(most, int(expected + 12 * np.sqrt(expected) + 40)) + 1)
 
 
 #: From so many expected hits on the normal law is as good as the exact one.
@@ -211,7 +217,7 @@ def newcomers_null(probability: float, once: int, n: int, new: int, m: int) -> f
     if n == 0 or m == 0 or new == 0:
         return 0.0
     total, share = once + new, m / (n + m)
-    counts = np.arange(new + 1)
+    counts = _plausible(new, share, of=total)
     usual = counts[special.bdtrc(counts - 1, total, share) > 1 - probability]
     return float(usual[-1] / m)
 
@@ -226,7 +232,7 @@ def range_null(probability: float, n: int, m: int) -> float:
     if n == 0 or m == 0:
         return 0.0
     ratio = m / (n + m)
-    k = np.arange(m + 1)
+    k = np.arange(min(m, int(-60 / np.log(ratio)) + 1) + 1)  # e**-60 is nothing to any level
     usual = k[np.exp(k * np.log(ratio)) * (1 + k * (1 - ratio)) > 1 - probability]
     return float(usual[-1] / m)
 
