@@ -23,10 +23,19 @@ def compare(
     ``extra_columns`` says whether a column that the reference lacks is worth telling; it is not where the reference
     is what a model reads. Of equally severe features those of larger ``importance`` come first.
     """
-    pairs = [(column, current.column(column.name)) for column in reference.columns]
-    sure = corrected(pairs)
-    weights = importance or {}
-    found = [_column(before, now, sure, weights.get(before.name)) for before, now in pairs]
+    beside = [(column, current.column(column.name)) for column in reference.columns]
+    pairs = {
+        before.name: Pair.of(before, now)
+        for before, now in beside
+        if now is not None and now.kind == before.kind
+    }
+    sure, weights = corrected(pairs.values()), importance or {}
+    found = [
+        _judged(pairs[before.name], sure, weights.get(before.name))
+        if before.name in pairs
+        else _schema(before, now, weights.get(before.name))
+        for before, now in beside
+    ]
     if extra_columns:
         known = {column.name for column in reference.columns}
         found += [_extra(column) for column in current.columns if column.name not in known]
@@ -39,14 +48,9 @@ def compare(
     )
 
 
-def corrected(pairs: Iterable[tuple[ColumnProfile, ColumnProfile | None]]) -> Confidence:
+def corrected(pairs: Iterable[Pair]) -> Confidence:
     """Give how sure each test has to be for the report as a whole to be as sure as `CONFIDENCE` says (Bonferroni)."""
-    tests = sum(
-        test.decides and test.applies(Pair.of(before, now))
-        for before, now in pairs
-        if now is not None and now.kind == before.kind
-        for test in statistics.TESTS
-    )
+    tests = sum(test.decides and test.applies(pair) for pair in pairs for test in statistics.TESTS)
     info, warning, critical = (1 - (1 - level) / max(tests, 1) for level in CONFIDENCE)
     return info, warning, critical
 
@@ -70,23 +74,16 @@ def _extra(column: ColumnProfile) -> FeatureDrift:
     return FeatureDrift(feature=column.name, kind=column.kind, severity="info", reason=reason, tests=(test,))
 
 
-def _column(
-    reference: ColumnProfile, current: ColumnProfile | None, sure: Confidence, importance: float | None
+def _schema(
+    reference: ColumnProfile, current: ColumnProfile | None, importance: float | None
 ) -> FeatureDrift:
-    if current is None:
-        return _schema(reference, "the column is missing", importance)
-    if current.kind != reference.kind:
+    reason = "the column is missing"
+    if current is not None:
         was, now = f"{reference.kind} ({reference.type})", f"{current.kind} ({current.type})"
-        return _schema(reference, f"the column was {was} and is {now}", importance)
-    pair = Pair.of(reference, current)
-    tests = tuple(test.measure(pair, sure) for test in statistics.TESTS if test.applies(pair))
-    return _judged(pair, tests, importance)
-
-
-def _schema(column: ColumnProfile, reason: str, importance: float | None) -> FeatureDrift:
+        reason = f"the column was {was} and is {now}"
     return FeatureDrift(
-        feature=column.name,
-        kind=column.kind,
+        feature=reference.name,
+        kind=reference.kind,
         severity="critical",
         reason=reason,
         tests=(Test(name="schema", value=1.0, severity="critical"),),
@@ -94,7 +91,8 @@ def _schema(column: ColumnProfile, reason: str, importance: float | None) -> Fea
     )
 
 
-def _judged(pair: Pair, tests: tuple[Test, ...], importance: float | None) -> FeatureDrift:
+def _judged(pair: Pair, sure: Confidence, importance: float | None) -> FeatureDrift:
+    tests = tuple(test.measure(pair, sure) for test in statistics.TESTS if test.applies(pair))
     decisive = max((test for test in tests if test.decides), key=lambda test: RANK[test.severity])
     severity, reason = decisive.severity, _reason(decisive, pair.current)
     values = min(pair.reference.present, pair.current.present)

@@ -128,8 +128,10 @@ def _numbers(values: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:
 def _count_numbers(
     base: ColumnProfile, numbers: np.ndarray[Any, Any], known: ColumnProfile | None
 ) -> ColumnProfile:
-    present = np.sort(numbers[~np.isnan(numbers)])
-    finite = present[np.isfinite(present)]
+    ordered = np.sort(numbers)  # missing values last, infinities at the ends of the others
+    lowest, end = np.searchsorted(ordered, [-np.inf, np.inf], side="right")
+    highest = np.searchsorted(ordered, np.inf, side="left")
+    present, finite = ordered[:end], ordered[lowest:highest]
     shared = known is not None and known.kind == base.kind
     bins = (
         Bins(edges=known.edges, deciles=known.deciles, fences=known.fences)
@@ -153,8 +155,8 @@ def _count_lengths(
     base: ColumnProfile, values: pa.ChunkedArray, known: ColumnProfile | None
 ) -> ColumnProfile:
     lengths = pc.utf8_length(values).cast(pa.float64(), safe=False)
-    counted = _count_numbers(base, np.asarray(lengths.to_numpy(), dtype=np.float64), known)
-    return replace(counted, minimum=None, maximum=None)
+    found = _count_numbers(base, np.asarray(lengths.to_numpy(), dtype=np.float64), known)
+    return replace(found, minimum=None, maximum=None)
 
 
 def _count_categories(
