@@ -5,6 +5,8 @@ Arrays of counts share their bins. Every function is pure and takes plain numpy 
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
 
@@ -239,20 +241,26 @@ def range_null(probability: float, n: int, m: int) -> float:
 
 def is_cut_at(column: ColumnProfile, low: float | None, high: float | None) -> bool:
     """Whether the bins tell what is below ``low`` and above ``high``; profiles of an earlier make do not."""
-    return (
-        low is not None
-        and high is not None
-        and {float(np.nextafter(low, -np.inf)), high} <= set(column.edges)
-    )
+    if low is None or high is None:
+        return False
+    places = _place(column, math.nextafter(low, -math.inf)), _place(column, high)
+    return None not in places
 
 
 def beyond(column: ColumnProfile, low: float | None, high: float | None) -> int:
     """Count the values below ``low`` or above ``high``, where the bins are cut (`is_cut_at`)."""
     assert low is not None
     assert high is not None
-    first = column.edges.index(float(np.nextafter(low, -np.inf)))
-    last = column.edges.index(high)
+    first, last = _place(column, math.nextafter(low, -math.inf)), _place(column, high)
+    assert first is not None
+    assert last is not None
     return sum(column.counts[: first + 1]) + sum(column.counts[last + 1 :])
+
+
+def _place(column: ColumnProfile, edge: float) -> int | None:
+    """Give where an edge stands; None where the bins are not cut there."""
+    place = bisect_left(column.edges, edge)
+    return place if place < len(column.edges) and column.edges[place] == edge else None
 
 
 def spread(column: ColumnProfile) -> float:
