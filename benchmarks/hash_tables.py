@@ -1,8 +1,8 @@
 """Content hash of a table: nbship against joblib, pandas and mlflow, in one process, turn about.
 
 One table for every kind of column; the fastest of the rounds, in milliseconds, and how many times as long as nbship's
-identity each one takes. `identity` is BLAKE3 of the content, `change` is the XXH3 change detector (of what can change
-in place), beside one reading of memory. mlflow's digest is of the first 10,000 rows at most, whatever its time.
+identity each one takes. `identity` is BLAKE3 of the content on all cores, `one thread` the same on one, `change` is
+the XXH3 change detector (of what can change in place), beside one reading of memory. mlflow's digest is of the first 10,000 rows at most, whatever its time.
 
 `--sensitivity` prints which changes each hash sees instead, beside what it should see.
 """
@@ -56,6 +56,10 @@ def _identity(table: Any) -> str:
     return fingerprint(table).table
 
 
+def _one_thread(table: Any) -> str:
+    return fingerprint(table, parallel=False).table
+
+
 def _change(table: Any) -> str | None:
     return str(stamp(table)) if is_watched(table) else None
 
@@ -79,6 +83,7 @@ def _mlflow(table: Any) -> str | None:
 #: Each gives None for a table that it does not take.
 HASHES: Mapping[str, Callable[[Any], str | None]] = {
     "identity": _identity,
+    "one thread": _one_thread,
     "change": _change,
     "joblib": _joblib,
     "pandas+sha256": _pandas,
@@ -128,6 +133,10 @@ def tables(rows: int) -> dict[str, Callable[[], Any]]:
         "arrow numbers": arrow,
         "arrow strings": lambda: pa.Table.from_pandas(few(), preserve_index=False),
         "polars numbers": lambda: pl.from_arrow(arrow()),
+        "numbers that are categories": lambda: pd.DataFrame({"x": pd.Categorical(integers)}),
+        "categories, 5,000 texts": lambda: pd.DataFrame(
+            {"c": pd.Categorical.from_codes(random.integers(0, 5_000, rows), pd.Index(sorted(words[:5_000])))}
+        ),
         "polars strings": lambda: pl.from_arrow(pa.Table.from_pandas(few(), preserve_index=False)),
     }
 
@@ -143,7 +152,7 @@ def compare(rows: int, rounds: int) -> None:
     """Print the times of every hash on every kind of table."""
     memory = np.ones(8 * rows)
     print(f"{rows:,} rows; milliseconds (times the identity's)")
-    print(f"{'':20}{'GB/s':>7}" + "".join(f"{name:>19}" for name in HASHES) + f"{'memory read':>13}")
+    print(f"{'':28}{'GB/s':>7}" + "".join(f"{name:>19}" for name in HASHES) + f"{'memory read':>13}")
     for kind, make in tables(rows).items():
         table = make()
         start = table.slice(0, 9) if isinstance(table, pa.Table) else table[:9]
@@ -162,7 +171,7 @@ def compare(rows: int, rounds: int) -> None:
             for name in HASHES
         ]
         print(
-            f"{kind:20}{size / best['identity'] / 1e9:7.2f} "
+            f"{kind:28}{size / best['identity'] / 1e9:7.2f} "
             + " ".join(cells)
             + f"{best['memory'] * 1e3:12.1f}"
         )

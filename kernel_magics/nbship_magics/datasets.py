@@ -147,7 +147,7 @@ class Datasets:
         try:
             file_hash = hash_file(file) if file is not None else None
             if frame is not None:
-                found = fingerprint(frame, budget_bytes=MOST_HASHED)
+                found = fingerprint(frame, budget_bytes=MOST_HASHED, parallel=False)
                 table, schema = found.table, found.schema
         except NbshipError as error:
             problem = error.what

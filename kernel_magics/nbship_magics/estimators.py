@@ -165,7 +165,7 @@ def _profiled(session: Session, of: int, frame: Any, problem: str | None) -> Fra
         return FrameProfiled(of=of, problem=problem)
     try:
         blob = session.blobs.put(json.dumps(profile(frame).to_json()).encode())
-        found = fingerprint(frame, budget_bytes=MOST_HASHED)
+        found = fingerprint(frame, budget_bytes=MOST_HASHED, parallel=False)
         return FrameProfiled(of=of, table=found.table, profile_blob=blob)
     except (NbshipError, OSError) as error:
         return FrameProfiled(of=of, problem=str(error))

@@ -16,18 +16,20 @@ table is *reader drift*, which does happen (pandas 2 and 3 parse some floats apa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from blake3 import blake3
 
-from nbship import layout
+from nbship import layout, strings
 from nbship import table as tables
 from nbship.digests import files_below
 from nbship.errors import DataError, InputError
-from nbship.streams import Node, hash_json
+from nbship.streams import CORES, Node, hash_json, in_parallel
 from nbship.tabular import is_tabular
 
 #: Of the definition; part of everything that is hashed.
@@ -36,8 +38,11 @@ _PREFIX = "b3:"
 _PARTIAL = "b3:partial:"
 _BYTES_PER_READ = 1 << 20
 _SAMPLED_RANGES = 64
+#: Values below which a second thread takes longer to begin than it saves.
+_WORTH_THREADS = 1 << 20
 
 Ranges = tuple[tuple[int, int], ...]
+_Placed = tuple[int, tables.Column]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +93,13 @@ class FileFingerprint:
         }
 
 
-def fingerprint(table: Any, *, budget_bytes: int | None = None) -> Fingerprint:
+def fingerprint(table: Any, *, budget_bytes: int | None = None, parallel: bool = True) -> Fingerprint:
     """Give the hashes of a pandas, pyarrow or polars table, or of a numpy array (by position).
 
     A table of more than ``budget_bytes`` is hashed in 64 ranges of rows, spread evenly, the first and the last among
-    them; the result is ``partial``. Raises DataError for what is no table or holds objects that have no content of
-    their own.
+    them; the result is ``partial``. A large one is hashed on all cores, unless ``parallel`` is False: who hashes in
+    the background leaves them to others. Raises DataError for what is no table or holds objects that have no content
+    of their own.
 
     >>> import pandas as pd
     >>> one = fingerprint(pd.DataFrame({"x": ["a", "b"]}))
@@ -105,9 +111,7 @@ def fingerprint(table: Any, *, budget_bytes: int | None = None) -> Fingerprint:
         raise DataError(f"a {type(table).__name__} is not a table")
     rows = tables.row_count(table)
     ranges = _sampled(table, rows, budget_bytes) if budget_bytes is not None else None
-    if ranges is None:
-        return _hashed(table, rows, None)
-    return _hashed(tables.rows_of(table, ranges), rows, ranges)
+    return _hashed(tables.rows_of(table, ranges) if ranges else table, rows, ranges, parallel)
 
 
 def fingerprint_file(path: Path) -> FileFingerprint:
@@ -171,33 +175,53 @@ def _sampled(table: Any, rows: int, budget_bytes: int) -> Ranges | None:
     return tuple((int(start), int(start) + each) for start in starts)
 
 
-def _hashed(table: Any, rows: int, ranges: Ranges | None) -> Fingerprint:
+def _hashed(table: Any, rows: int, ranges: Ranges | None, parallel: bool) -> Fingerprint:
     columns, index = tables.columns(table), tables.index_columns(table)
-    hashed = _column_hashes(columns, ranges)
+    cores = CORES if parallel and rows * len(columns) >= _WORTH_THREADS else 1
+    hashed = _column_hashes(columns, ranges, cores)
     return Fingerprint(
         table=_table_hash(columns, hashed, rows, ranges),
         columns={column.name: digest for column, digest in zip(columns, hashed, strict=True)},
         schema=_schema_hash(columns),
-        index=_table_hash(index, _column_hashes(index, ranges), rows, ranges) if index else None,
+        index=_table_hash(index, _column_hashes(index, ranges, 1), rows, ranges) if index else None,
         rows=rows,
         hashed_rows=rows if ranges is None else sum(stop - start for start, stop in ranges),
     )
 
 
-def _column_hashes(columns: Sequence[tables.Column], ranges: Ranges | None) -> list[str]:
-    sources = {
-        place: item.source for place, item in enumerate(columns) if isinstance(item.source, layout.Source)
-    }
-    nodes = dict(zip(sources, layout.numpy_nodes(list(sources.values())), strict=True))
-    nodes |= {place: _arrow_node(item) for place, item in enumerate(columns) if place not in sources}
+def _column_hashes(columns: Sequence[tables.Column], ranges: Ranges | None, cores: int) -> list[str]:
+    groups = _groups(columns, cores)
+    if cores > 1 and len(groups) > 1:
+        with ThreadPoolExecutor(cores) as pool:
+            found = list(pool.map(_nodes, groups))
+    else:
+        with in_parallel(cores > 1):
+            found = [_nodes(group) for group in groups]
+    nodes = {place: node for group in found for place, node in group}
     return [_hash({"column": nodes[place], "v": VERSION}, ranges) for place in range(len(columns))]
 
 
-def _arrow_node(column: tables.Column) -> Node:
+def _groups(columns: Sequence[tables.Column], cores: int) -> list[list[_Placed]]:
+    """Part columns into what is hashed at a time: NumPy's go forward together, one share of them on each core."""
+    numpy = [item for item in enumerate(columns) if isinstance(item[1].source, layout.Source)]
+    others = [[item] for item in enumerate(columns) if not isinstance(item[1].source, layout.Source)]
+    share = max(1, -(-len(numpy) // cores))
+    return [numpy[start : start + share] for start in range(0, len(numpy), share)] + others
+
+
+def _nodes(group: Sequence[_Placed]) -> list[tuple[int, Node]]:
+    sources = [column.source for _, column in group if isinstance(column.source, layout.Source)]
+    if sources:
+        return list(zip((place for place, _ in group), layout.numpy_nodes(sources), strict=True))
+    return [(place, _node(column)) for place, column in group]
+
+
+def _node(column: tables.Column) -> Node:
     try:
-        if column.mixed:
-            return layout.text_node(column.values, "mixed")
-        return layout.node(column.values)
+        if isinstance(column.source, strings.Coded):
+            return strings.coded("string", [column.source])
+        values = column.source if isinstance(column.source, pa.ChunkedArray) else column.values
+        return layout.text_node(values, "mixed") if column.mixed else layout.node(values)
     except DataError as error:
         raise DataError(f"column {column.name!r}: {error.what}", help="leave the column out") from error
 

@@ -6,23 +6,24 @@ is. How the values are stored (chunks, offsets, dictionaries, units, what lies u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as _compute
-from blake3 import blake3
 
+from nbship import strings
 from nbship.errors import DataError
 from nbship.streams import FIRST_UNIT, Array, Leaf, Lengths, Node, Validity, absent, leaf_of, nothing, timed
 
 pc: Any = _compute  # its functions are made at import, where no type checker sees them
 
-_ROWS_STRIPED = 1 << 13
+_ROWS_STRIPED = 1 << 15
 _ROWS_DECODED = 1 << 16
-_STRIPED_BYTES = 1 << 19
+_STRIPED_BYTES = 1 << 21
+_TURNED_BYTES = 1 << 18
 _DIGITS_OF_16 = 38
 _DIGITS_OF_32 = 76
 _FLOATS = {"halffloat": "float16", "float": "float32", "double": "float64"}
@@ -43,8 +44,8 @@ def node(values: pa.ChunkedArray) -> Node:
     kind = values.type
     if _is.is_null(kind):
         return nothing(len(values))
-    if name := _text_name(kind):
-        return _text(name, len(values), _large(values.chunks))
+    if name := strings.name_of(kind):
+        return strings.text(name, values.chunks)
     for matches, make in _NODES:
         if matches(kind):
             return make(values)
@@ -53,7 +54,7 @@ def node(values: pa.ChunkedArray) -> Node:
 
 def text_node(values: pa.ChunkedArray, name: str) -> Node:
     """Give the node of a column of text under another type's name."""
-    return _text(name, len(values), _large(values.chunks))
+    return strings.text(name, values.chunks)
 
 
 def numpy_nodes(sources: Sequence[Source]) -> list[Node]:
@@ -80,13 +81,19 @@ def _finished(leaf: Leaf, piece: tuple[Array, Array | None]) -> Node:
 
 
 def _take_stripes(stripes: Sequence[tuple[Leaf, Array, Array | None]]) -> None:
+    """Bring stripes into columns, so few rows at a time that they stay in the cache, and hash many at a time."""
     widest = max((abs(values.strides[0]) for _, values, _ in stripes), default=1)
     step = min(_ROWS_STRIPED, max(1024, _STRIPED_BYTES // max(widest, 1)))
+    turned = min(step, max(64, _TURNED_BYTES // max(widest, 1)))
+    columns = [np.empty(step, values.dtype) for _, values, _ in stripes]
     for start in range(0, len(stripes[0][1]) if stripes else 0, step):
-        for leaf, values, missing in stripes:
-            if not leaf.failed:
-                part = np.ascontiguousarray(values[start : start + step])
-                leaf.take(part, None if missing is None else missing[start : start + step])
+        for part in range(start, start + step, turned):
+            for column, (_, values, _) in zip(columns, stripes, strict=True):
+                piece = values[part : min(part + turned, start + step)]
+                column[part - start : part - start + len(piece)] = piece
+        for column, (leaf, values, missing) in zip(columns, stripes, strict=True):
+            rows = len(values[start : start + step])
+            leaf.take(column[:rows], None if missing is None else missing[start : start + step])
 
 
 def _numbers(source: Source) -> tuple[Array, Array | None]:
@@ -168,60 +175,23 @@ def _recast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | Non
         return None
 
 
-def _large(arrays: Iterable[pa.Array]) -> Iterator[pa.Array]:
-    """Give text and bytes of every layout with 64-bit offsets or, without a copy, with 32-bit ones."""
-    for array in arrays:
-        kind = array.type
-        if _is.is_string_view(kind):
-            yield array.cast(pa.large_string())
-        elif _is.is_binary_view(kind) or _is.is_fixed_size_binary(kind):
-            yield array.cast(pa.large_binary())
-        else:
-            yield array
-
-
-def _text(name: str, rows: int, arrays: Iterable[pa.Array]) -> Node:
-    validity, lengths, values = Validity(), Lengths(), blake3()
-    for array in arrays:
-        _take_text(array, validity, lengths, values)
-    assert validity.rows == rows
-    return validity.node(name, **lengths.streams(), values=values.hexdigest())
-
-
-def _take_text(array: pa.Array, validity: Validity, lengths: Lengths, values: Any) -> None:
-    missing = absent(array)
-    validity.add(len(array), missing)
-    if not len(array):
-        return
-    ends = _offsets(array)
-    if missing is not None and (ends[1:] != ends[:-1])[missing].any():
-        # a missing value may own bytes that nobody sees
-        array = array.fill_null("" if _is_text(array.type) else b"")
-        ends = _offsets(array)
-    for start in range(0, len(array), _ROWS_DECODED):
-        part = ends[start : start + _ROWS_DECODED + 1]
-        lengths.add(part[1:] - part[:-1])
-    if array.buffers()[2] is not None:
-        values.update(memoryview(array.buffers()[2])[int(ends[0]) : int(ends[-1])])
-
-
-def _offsets(array: pa.Array) -> Array:
-    width = np.int64 if _is.is_large_string(array.type) or _is.is_large_binary(array.type) else np.int32
-    return np.frombuffer(array.buffers()[1], dtype=width)[array.offset : array.offset + len(array) + 1]
-
-
 def _decoded(values: pa.ChunkedArray) -> Node:
-    """Hash a dictionary as the values it stands for; text a block at a time."""
+    """Hash a dictionary as the values it stands for; of text, its codes are enough."""
     inner = values.type.value_type
+    if name := strings.name_of(inner):
+        return strings.coded(name, [_coded(chunk) for chunk in values.chunks])
 
     def blocks() -> Iterator[pa.Array]:
         for chunk in values.chunks:
             for start in range(0, len(chunk), _ROWS_DECODED):
                 yield chunk.slice(start, _ROWS_DECODED).dictionary_decode()
 
-    if name := _text_name(inner):
-        return _text(name, len(values), _large(blocks()))
     return node(pa.chunked_array(blocks(), inner))
+
+
+def _coded(array: pa.DictionaryArray) -> strings.Coded:
+    codes, missing = _piece(array.indices)
+    return strings.Coded(codes=codes, entries=array.dictionary, missing=missing)
 
 
 def _extension(values: pa.ChunkedArray) -> Node:
@@ -275,17 +245,6 @@ def _validity(values: pa.ChunkedArray) -> Validity:
     for chunk in values.chunks:
         validity.add(len(chunk), absent(chunk))
     return validity
-
-
-def _text_name(kind: pa.DataType) -> str | None:
-    if _is_text(kind):
-        return "string"
-    plain = _is.is_binary(kind) or _is.is_large_binary(kind) or _is.is_binary_view(kind)
-    return "binary" if plain or _is.is_fixed_size_binary(kind) else None
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(_is.is_string(kind) or _is.is_large_string(kind) or _is.is_string_view(kind))
 
 
 def _is_extension(kind: pa.DataType) -> bool:

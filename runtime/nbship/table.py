@@ -6,6 +6,7 @@ column come out, without a copy where the library's own memory can be read.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from nbship import layout, objects
+from nbship import layout, objects, strings
 from nbship.errors import DataError, InputError
 from nbship.streams import hash_json
 from nbship.tabular import is_tabular
@@ -37,26 +38,34 @@ READERS: Mapping[str, str] = {
 _SIZED = 1000
 
 
+Values = pa.ChunkedArray | layout.Source | strings.Coded
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A column of a table.
 
     ``name`` is its own in the table, ``label`` what the table calls it; ``held`` is its exact type, in Arrow's
-    words. ``source`` is Arrow, or NumPy of a type with a fixed width. ``mixed`` where the values had no one type and stand as text.
+    words. ``source`` is Arrow, NumPy of a type with a fixed width, or the codes of text. ``mixed`` where the values
+    had no one type and stand as text.
     """
 
     name: str
     label: str
     label_type: str = "str"
     held: str
-    source: pa.ChunkedArray | layout.Source
+    source: Values
     mixed: bool = False
 
     @property
     def values(self) -> pa.ChunkedArray:
         """The column as Arrow; NaN stays NaN."""
         if isinstance(self.source, pa.ChunkedArray):
-            return self.source
+            held: Any = self.source
+            return held.cast(pa.large_string()) if _is_view(held.type) else held
+        if isinstance(self.source, strings.Coded):
+            codes = pa.array(self.source.codes, mask=self.source.codes < 0)
+            return _chunked(pa.DictionaryArray.from_arrays(codes, self.source.entries))
         array = pa.array(np.ascontiguousarray(self.source.values), mask=self.source.missing)
         return pa.chunked_array(
             [array.cast(pa.timestamp(array.type.unit, "UTC")) if self.source.zoned else array]
@@ -157,8 +166,8 @@ def _is_count(index: Any) -> bool:
 
 
 #: Where a column's values are, its exact type, and whether it is mixed.
-_Found = tuple["pa.ChunkedArray | layout.Source", str, bool]
-_Labelled = tuple[Any, "pa.ChunkedArray | layout.Source", str, bool]
+_Found = tuple[Values, str, bool]
+_Labelled = tuple[Any, Values, str, bool]
 
 
 def _named(found: Iterable[_Labelled]) -> list[Column]:
@@ -175,7 +184,7 @@ def _named(found: Iterable[_Labelled]) -> list[Column]:
     return [_column(name, *row) for name, row in zip(names, rows, strict=True)]
 
 
-def _column(name: str, label: Any, source: pa.ChunkedArray | layout.Source, held: str, mixed: bool) -> Column:
+def _column(name: str, label: Any, source: Values, held: str, mixed: bool) -> Column:
     return Column(
         name=name,
         label=_text(label),
@@ -195,7 +204,7 @@ def _pandas_columns(table: Any) -> Iterable[_Labelled]:
 
 
 def _pandas_source(series: Any, label: Any) -> _Found:
-    """Give the memory behind a series: numbers, times and masked arrays as NumPy, the rest as Arrow."""
+    """Give the memory behind a series: numbers, times, masked arrays and codes as NumPy, the rest as Arrow."""
     dtype = series.dtype
     kind = type(dtype).__name__
     if isinstance(dtype, np.dtype):
@@ -209,8 +218,19 @@ def _pandas_source(series: Any, label: Any) -> _Found:
     if isinstance(mask := getattr(series.array, "_mask", None), np.ndarray):
         data = np.asarray(getattr(series.array, "_data"))  # noqa: B009  # no public way is without a copy
         return layout.Source(values=data, missing=mask), _arrow_name(data.dtype), False
+    if kind == "CategoricalDtype" and (found := _categories(series)) is not None:
+        return found
     values = _chunked(pa.Array.from_pandas(series))
     return values, _held(values), False
+
+
+def _categories(series: Any) -> _Found | None:
+    """Give the codes and categories of a column where those are text; codes of 0 and up, and -1 for missing."""
+    few = _chunked(pa.Array.from_pandas(series.iloc[:0]))
+    if not pa.types.is_dictionary(few.type) or strings.name_of(few.type.value_type) != "string":
+        return None
+    entries = few.chunk(0).dictionary
+    return strings.Coded(codes=series.array.codes, entries=entries), _held(few), False
 
 
 def _numpy_source(values: np.ndarray[Any, Any], label: str) -> _Found:
@@ -257,7 +277,7 @@ def _numpy_columns(array: np.ndarray[Any, Any]) -> Iterable[_Labelled]:
 
 def _to_arrow(table: Any) -> pa.Table:
     try:
-        arrow = table.to_arrow() if hasattr(table, "to_arrow") else table
+        arrow = table.to_arrow(**_as_it_is(table)) if hasattr(table, "to_arrow") else table
     except pa.ArrowException as error:
         raise DataError(
             f"has no form in Arrow: {_first_line(error)}", help="cast that column to a type that Arrow has"
@@ -265,6 +285,12 @@ def _to_arrow(table: Any) -> pa.Table:
     if isinstance(arrow, (pa.Array, pa.ChunkedArray)):
         return pa.table({getattr(table, "name", None) or "": arrow})
     return pa.Table.from_batches([arrow]) if isinstance(arrow, pa.RecordBatch) else arrow
+
+
+def _as_it_is(table: Any) -> dict[str, Any]:
+    """Give what keeps polars from copying its text into another layout, where it knows of that."""
+    level = getattr(sys.modules.get("polars"), "CompatLevel", None)
+    return {"compat_level": level.newest()} if level is not None and _root(table) == "polars" else {}
 
 
 def _arrow_columns(table: Any) -> Iterable[_Labelled]:
@@ -275,6 +301,10 @@ def _arrow_columns(table: Any) -> Iterable[_Labelled]:
 
 def _chunked(values: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
     return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+
+
+def _is_view(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string_view(kind))
 
 
 def _arrow_name(dtype: np.dtype[Any]) -> str:

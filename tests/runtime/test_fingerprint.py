@@ -75,6 +75,13 @@ def polar(values: Any, kind: Any = None) -> pl.DataFrame:
     return pl.DataFrame({"x": pl.Series(values, dtype=kind)})
 
 
+def on_two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every table count as large, on a machine of two cores."""
+    monkeypatch.setattr("nbship.fingerprint._WORTH_THREADS", 1)
+    for module in ("fingerprint", "streams", "strings"):
+        monkeypatch.setattr(f"nbship.{module}.CORES", 2)
+
+
 def hashes(*same: Any) -> set[str]:
     return {fingerprint(table).table for table in same}
 
@@ -156,6 +163,46 @@ def test_the_order_and_surplus_of_categories_are_not_seen(codes: list[int], cate
     frames.append(of(pd.Categorical(words)))
     assert len({(found.table, found.schema) for found in map(fingerprint, frames)}) == 1
     assert hashes(frames[0]) == hashes(of(words))
+
+
+@pytest.mark.parametrize("distinct", [1, 254, 255, 256, 300])
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_text_of_few_and_of_many_values_has_one_hash_however_it_is_held(
+    distinct: int, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_two_cores(monkeypatch)
+    rows = 3 * ROWS_PER_BLOCK + 11  # the last words come late, after the first ones were looked up
+    random = np.random.default_rng(distinct)
+    codes = random.permutation(np.sort(np.arange(rows) % distinct))
+    codes[:ROWS_PER_BLOCK] %= 3
+    words = np.array([f"w{number}" * (number % 90) for number in range(distinct)], dtype=object)
+    missing = random.random(rows) < share
+    text = pa.array(words[codes], pa.string(), mask=missing)
+    orders = [random.permutation(distinct) for _ in range(2)]
+    coded = [
+        pd.Categorical.from_codes(np.where(missing, -1, np.argsort(order)[codes]), pd.Index(words[order]))
+        for order in (np.arange(distinct), *orders)
+        if len(set(words)) == distinct
+    ]
+    padded = pa.concat_arrays([pa.array(["zz", None]), text]).slice(2)
+    halves = pa.chunked_array([text.slice(0, 99).dictionary_encode(), text.slice(99).dictionary_encode()])
+    doubled = pa.DictionaryArray.from_arrays(
+        pa.array(codes + distinct * (np.arange(rows) % 2), mask=missing),
+        pa.array([*words, *words, None, "unused"]),
+    )
+    tables = [
+        arrow(text),
+        arrow(text, pa.large_string()),
+        *map(arrow, (text.cast(pa.string_view()), padded, doubled)),
+        pa.table({"x": halves}),
+        pl.from_arrow(arrow(text)),
+        *map(of, coded),
+    ]
+    found = {fingerprint(table, parallel=parallel).table for table in tables for parallel in (True, False)}
+    assert len(found) == 1
+    other = text.to_pylist()
+    other[-1] = "another"
+    assert fingerprint(arrow(other)).table not in found
 
 
 @given(st.integers(1, 6), st.integers(1, 5), st.data())
@@ -376,6 +423,26 @@ def test_every_row_of_a_large_table_is_seen_and_no_block_or_chunk() -> None:
         assert fingerprint(other).table != fingerprint(table).table
 
 
+def test_all_cores_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    on_two_cores(monkeypatch)
+    rows = 3 * ROWS_PER_BLOCK + 5
+    random = np.random.default_rng(0)
+    square = random.random((rows, 5))
+    square[random.random((rows, 5)) < 0.01] = np.nan
+    gone = random.random(rows) < 0.1
+    frame = pd.DataFrame(square).assign(
+        n=pd.arrays.IntegerArray(random.integers(0, 99, rows), gone),
+        b=pd.arrays.BooleanArray(random.random(rows) < 0.5, gone),
+        s=[f"{number}" for number in range(rows)],
+        t=pd.date_range("2020", periods=rows, freq="s", tz="Europe/Vilnius"),
+    )
+    tables = [square, square[:, 0], frame, *(frame[[name]] for name in frame.columns)]
+    for table in [*tables, pa.Table.from_pandas(frame.drop(columns="t").rename(columns=str))]:
+        assert fingerprint(table) == fingerprint(table, parallel=False)
+    with pytest.raises(DataError, match="'x' holds objects"):
+        fingerprint(frame.assign(x=np.array([object()] * rows, dtype=object)))
+
+
 def test_the_index_is_a_table_of_its_own_and_the_plain_count_is_none() -> None:
     base = pd.DataFrame({"x": [1, 2]})
     for index in ([0, 1], range(2)):
@@ -465,21 +532,44 @@ def test_the_definition_can_be_followed_by_hand() -> None:
             "v": 1,
         }
     )
-    words = document(
+    distinct = {"lengths": b3(b"\0\x01\x02"), "values": b3("aé".encode())}
+    few = document(
         {
             "column": {
                 "type": "string",
-                "rows": 3,
-                "lengths": b3(b"\x01\x02\0"),
-                "values": b3("aé".encode()),
+                "rows": 4,
+                "codes": b3(b"\x02\x01\xff\x00"),
+                "distinct": distinct,
             },
             "v": 1,
         }
     )
-    table = document({"columns": [["n", numbers], ["s", words]], "rows": 3, "v": 1})
-    found = fingerprint(pa.table({"n": pa.array([1, None, 3], pa.int16()), "s": ["a", "é", ""]}))
-    assert found.columns == {"n": f"b3:{numbers}", "s": f"b3:{words}"}
+    numbers = document(
+        {
+            "column": {
+                "type": "int16",
+                "rows": 4,
+                "valid": b3(b"\x0d"),
+                "values": b3(b"\x01\0\0\0\x03\0\0\0"),
+            },
+            "v": 1,
+        }
+    )
+    table = document({"columns": [["n", numbers], ["s", few]], "rows": 4, "v": 1})
+    found = fingerprint(pa.table({"n": pa.array([1, None, 3, 0], pa.int16()), "s": ["é", "a", None, ""]}))
+    assert found.columns == {"n": f"b3:{numbers}", "s": f"b3:{few}"}
     assert found.table == f"b3:{table}"
+    texts = [f"{number}" for number in range(256)]
+    many = {
+        "type": "string",
+        "rows": 257,
+        "valid": b3(b"\xff" * 32 + b"\0"),
+        "values": b3("".join(texts).encode()),
+    }
+    many["lengths"] = b3(bytes([*map(len, texts), 0]))
+    assert set(fingerprint(arrow([*texts, None])).columns.values()) == {
+        f"b3:{document({'column': many, 'v': 1})}"
+    }
 
 
 @pytest.mark.parametrize("name", sorted(SAME))
