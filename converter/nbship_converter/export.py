@@ -15,6 +15,7 @@ from nbship import config
 from nbship.canonical import SEED
 from nbship.errors import RunError
 from nbship_converter.compile import compile_notebook
+from nbship_converter.contracts import contract_findings
 from nbship_converter.effects import outward, refuse_questions
 from nbship_converter.evaluation import evaluation_of
 from nbship_converter.findings import Finding
@@ -124,6 +125,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
     findings += [*lifted.findings, *ordered]
     program, found = compile_notebook(parsed, run.facts if run else None)
     data = data_files(notebook.parent, run.facts) if run else {}
+    findings += contract_findings(run.facts if run else None, data)
     shared = delivery(data, listed_folders(notebook.parent, run.facts) if run else (), copy=options.data)
     plan = Project(
         program=program,

@@ -127,6 +127,39 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnFacts:
+    """A column of a file as it was read.
+
+    ``values`` are all it holds where they are few and may be told, ``minimum`` and ``maximum`` of numbers that may
+    be told; ``distinct`` is -1 where its values cannot be compared.
+    """
+
+    name: str
+    dtype: str
+    missing: int
+    distinct: int
+    values: tuple[str | int, ...] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetFacts:
+    """A file that pandas read: the reader and its arguments (None where they cannot be written down), what it held.
+
+    ``columns`` is None for what was no frame with plain column names; ``profile`` is the core's, as JSON.
+    """
+
+    path: str
+    reader: str
+    options: dict[str, Any] | None
+    rows: int
+    duplicates: int
+    columns: tuple[ColumnFacts, ...] | None
+    profile: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What one clean run of the notebook told.
 
@@ -148,6 +181,7 @@ class Facts:
     python: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
+    datasets: tuple[DatasetFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

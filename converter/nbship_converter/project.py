@@ -12,6 +12,7 @@ from typing import Any
 
 import tomlkit
 
+from nbship_converter.contracts import REQUIREMENT, contract_files
 from nbship_converter.document import readme
 from nbship_converter.emit import config_module, emit
 from nbship_converter.evaluation import Evaluation
@@ -62,6 +63,7 @@ def sources(plan: Project) -> dict[str, bytes]:
     if plan.program.unseeded is not None:
         files["tests/conftest.py"] = seeded(files["tests/conftest.py"])
     del files["tests/test_pipeline.py"], files["README.md"]
+    files |= contract_files(plan.facts, plan.program.notebook, plan.package, plan.data)
     files["pyproject.toml"] = _pyproject(files["pyproject.toml"], plan, modules)
     files["requirements.lock"] = _lock(plan.facts)
     files[f"notebooks/{_file_name(plan.program.notebook.name)}.ipynb"] = _notebook(
@@ -127,6 +129,9 @@ def _pyproject(text: str, plan: Project, modules: Mapping[str, str]) -> str:
     document["tool"]["nbship"]["notebook"] = f"notebooks/{_file_name(plan.program.notebook.name)}.ipynb"
     if plan.evaluation is not None:
         document["tool"]["nbship"]["evaluation"] = plan.evaluation.as_toml()
+    if plan.facts is not None and plan.facts.datasets:
+        for group in ("dev", "ops"):
+            document["dependency-groups"][group].append(REQUIREMENT)
     if plan.store is not None:
         document["tool"]["nbship"]["data"] = {"store": plan.store}
     return tomlkit.dumps(document)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nbship.canonical import Token
+from nbship_converter.contracts.facts import dataset_of
 from nbship_converter.ir import CellFacts, Facts, Signature
 from nbship_converter.mirror import Mirror
 from nbship_converter.verify import fingerprint_of
@@ -39,7 +40,7 @@ def testimony(witness: Path, executed: Sequence[int], mirror: Mirror) -> Run:
             str(index): _at_home(json.loads(line), mirror)
             for index, line in zip(executed, lines, strict=False)
         },
-        "end": json.loads((witness / "end.json").read_text(encoding="utf-8")),
+        "end": _end_at_home(json.loads((witness / "end.json").read_text(encoding="utf-8")), mirror),
     }
     values = dict(_values(witness))
     fingerprints = {name: fingerprint_of(stream) for name, stream in values.items()}
@@ -58,6 +59,12 @@ def _at_home(raw: dict[str, Any], mirror: Mirror) -> dict[str, Any]:
         for key, new in (("reads", "read"), ("writes", "written"))
     }
     return {**raw, **local, **every, "folder": mirror.relative(raw["folder"]) or "."}
+
+
+def _end_at_home(raw: dict[str, Any], mirror: Mirror) -> dict[str, Any]:
+    """Give what was told at the end; of the files that pandas read, those that are the user's."""
+    local = [{**read, "path": mirror.relative(read["path"])} for read in raw["datasets"]]
+    return {**raw, "datasets": [read for read in local if read["path"] not in (None, ".")]}
 
 
 def facts_of(told: Mapping[str, Any]) -> Facts:
@@ -84,6 +91,7 @@ def facts_of(told: Mapping[str, Any]) -> Facts:
         python=end["python"],
         reads=tuple(reads),
         writes=tuple(sorted(written)),
+        datasets=tuple(dataset_of(row) for row in end["datasets"]),
     )
 
 

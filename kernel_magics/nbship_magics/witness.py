@@ -30,6 +30,7 @@ from nbship_magics.describe import describe
 from nbship_magics.distributions import closure, distributions, untyped
 from nbship_magics.files import Files
 from nbship_magics.neighbours import Neighbours
+from nbship_magics.readings import Readings
 
 _HIDDEN = {"In", "Out", "exit", "quit", "open", "get_ipython", "display"}
 
@@ -46,6 +47,7 @@ def load_ipython_extension(shell: Any) -> None:
     setattr(builtins, GAVE, witness.calls.gave)
     sys.addaudithook(witness.files.hook)
     sys.meta_path.insert(0, witness.neighbours)
+    witness.readings.install()
     seed_generators(int(os.environ["NBSHIP_SEED"]))
     witness.random = testimony.random_marks()
 
@@ -59,6 +61,7 @@ class Witness:
         self.folder = folder
         self.calls = Calls()
         self.files = Files()
+        self.readings = Readings(shell.user_ns)
         self.hidden = dict(shell.user_ns)
         self.marks: dict[str, tuple[int, str]] = {}
         self.random = testimony.random_marks()
@@ -136,6 +139,7 @@ class Witness:
             "summaries": {name: testimony.summary(value) for name, value in values.items()},
             "neighbours": self.neighbours.sources,
             "python": platform.python_version(),
+            "datasets": self.readings.told(),
         }
         (self.folder / "end.json").write_text(json.dumps(end), encoding="utf-8")
 
