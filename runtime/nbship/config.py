@@ -47,6 +47,22 @@ EVALUATION_KEYS: Mapping[str, type] = {
     "predictions": str,  # what the notebook's model said of those rows
     "task": str,  # classification, regression, clustering or unknown
 }
+#: The keys of [tool.nbship.gates]; docs/gates.md tells what each does.
+GATES_KEYS: Mapping[str, type] = {
+    "require": list,  # gates and parts that may not stay inconclusive: data, smoke, model, champion
+    "drift": str,  # severity of drift that fails `check data`: info, warning, critical or never; default: critical
+    "missing": float,  # how much a column's missing share may grow; default: 0.05
+    "duplicates": float,  # how much the share of repeated rows may grow; default: 0.05
+    "rows": float,  # share of the reference's rows that a file must have; default: 0.5
+    "sample_rows": int,  # rows of each file that `check smoke` runs on; default: 500
+    "smoke_timeout_s": int,  # default: 300
+    "model_timeout_s": int,  # default: 3600
+    "min_rows": int,  # held-out rows below which a model is not judged; default: 50
+    "tolerance": float,  # how much worse than the champion a model may be, as a share of the champion's; default: 0.01
+    "slices": list,  # features whose values are judged apart; default: those with few distinct values
+    "minimum": dict,  # metric -> at least
+    "maximum": dict,  # metric -> at most
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +134,11 @@ def load(*, start: Path | None = None, profile: str | None = None) -> Config:
     )
 
 
+def table(start: Path) -> Mapping[str, Any]:
+    """Give ``[tool.nbship]`` as it holds for ``start``, checked; empty where there is none."""
+    return _project_table(start)[1]
+
+
 def _data_store(table: Mapping[str, Any], project: Path | None) -> str | None:
     given = os.environ.get(names.ENV_DATA_URL)
     named = table.get("data", {}).get("store")
@@ -176,6 +197,7 @@ def _checked(table: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     _check(table, KEYS, f"{path} [tool.nbship]")
     _check(table.get("data", {}), DATA_KEYS, f"{path} [tool.nbship.data]")
     _check(table.get("evaluation", {}), EVALUATION_KEYS, f"{path} [tool.nbship.evaluation]")
+    _check(table.get("gates", {}), GATES_KEYS, f"{path} [tool.nbship.gates]")
     return table
 
 
@@ -185,5 +207,6 @@ def _check(table: Mapping[str, Any], keys: Mapping[str, type], where: str) -> No
             near = difflib.get_close_matches(key, keys, n=1)
             advice = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(keys))}"
             raise InputError(f"unknown key {key!r}", where=where, help=advice)
-        if not isinstance(value, keys[key]):
+        whole = keys[key] is float and isinstance(value, int) and not isinstance(value, bool)  # 1 is 1.0
+        if not (isinstance(value, keys[key]) or whole):
             raise InputError(f"{key!r} must be a {keys[key].__name__}", where=where)

@@ -10,6 +10,7 @@ ENV_CAPTURE: Final = "NBSHIP_CAPTURE"
 ENV_DATA_URL: Final = "NBSHIP_DATA_URL"
 ENV_WORKER: Final = "NBSHIP_WORKER"  # "off": kernels start no worker
 ENV_TRACKING_URI: Final = "MLFLOW_TRACKING_URI"
+ENV_STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"  # GitHub shows what is appended to this file
 
 # Entry-point groups.
 GROUP_COMMANDS: Final = "nbship.commands"
