@@ -15,7 +15,7 @@ from nbship import config
 from nbship.canonical import SEED
 from nbship.errors import RunError
 from nbship_converter.compile import compile_notebook
-from nbship_converter.contracts import contract_findings
+from nbship_converter.contracts import contract_findings, with_thresholds
 from nbship_converter.effects import outward, refuse_questions
 from nbship_converter.evaluation import evaluation_of
 from nbship_converter.findings import Finding
@@ -158,6 +158,11 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
                 Finding(code="NB404", message=f"the package was not compared with the notebook{unknown}")
             ]
         fill(repository, documents(plan, verification))
+        settled = (repository / "pyproject.toml").read_text(encoding="utf-8")
+        fill(
+            repository,
+            {"pyproject.toml": with_thresholds(settled, verification.measures, plan.facts).encode()},
+        )
         ignored = (repository / ".gitignore").read_bytes() + shared.ignored().encode()
         fill(repository, {**shared.files(notebook.parent, settings), ".gitignore": ignored})
         findings += [*found, *polish(repository), *_pointed(shared)]

@@ -43,7 +43,10 @@ CODES: dict[str, tuple[Severity, str]] = {
         "info",
         "`nbship data push` in the repository brings it where others reach it; `nbship data pull`, or DVC, fetches it.",
     ),
-    "NB440": ("info", "`nbship check data` cannot read it: hold it against `contracts.py` where you load it."),
+    "NB440": (
+        "info",
+        "`nbship check data` cannot read it: hold it against `contracts.py` where you load it.",
+    ),
     "NB441": ("info", "`nbship check data` only looks whether it is there."),
     "NB450": (
         "error",

@@ -36,12 +36,17 @@ def prove(
         with tempfile.TemporaryDirectory(prefix="nbship-data-") as scratch:
             link_data(plan, Path(scratch))
             found = run_package(
-                source, plan.package, python=plan.python, data=Path(scratch), variables=plan.environment
+                source,
+                plan.package,
+                python=plan.python,
+                data=Path(scratch),
+                variables=plan.environment,
+                evaluation=plan.evaluation.as_toml() if plan.evaluation else None,
             )
     except RunError as error:
         failed = Finding(code="NB406", message=f"{error.what} ({error.where})")
         return Verification(names=dict.fromkeys(wanted, "missing")), [failed]
-    verification = compared(wanted, run, found, again)
+    verification = replace(compared(wanted, run, found, again), measures=found.measures)
     return verification, _told(verification)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,11 +34,15 @@ NameOutcome = Literal["equal", "close", "different", "volatile", "missing", "unc
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """How the package's results relate to the notebook's: one outcome a name, one status for all."""
+    """How the package's results relate to the notebook's: one outcome a name, one status for all.
+
+    ``measures`` say how good the package's model is, and how good one that learnt nothing.
+    """
 
     names: Mapping[str, NameOutcome]
     reasons: Mapping[str, str] = field(default_factory=dict)
     ran: bool = True
+    measures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def status(self) -> Literal["equal", "different", "not_run"]:
@@ -58,6 +63,7 @@ class PackageRun:
 
     values: dict[str, list[Token]]
     identities: dict[str, int]
+    measures: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def run_package(
@@ -67,6 +73,7 @@ def run_package(
     python: str = sys.executable,
     data: Path | None = None,
     variables: Mapping[str, str] | None = None,
+    evaluation: Mapping[str, str] | None = None,
     timeout_s: int = 3600,
 ) -> PackageRun:
     """Run ``PACKAGE.pipeline.run`` in a fresh process in an empty folder and give what it made.
@@ -78,6 +85,7 @@ def run_package(
         elsewhere = Path(scratch) / "elsewhere"
         elsewhere.mkdir()
         arguments = [str(source), package, str(out), str(data or ""), str(Path(scratch) / "output")]
+        arguments.append(json.dumps(dict(evaluation or {})))
         environment = {
             **os.environ,
             **(variables or {}),
@@ -106,7 +114,8 @@ def run_package(
                 where=_last_place(lines, source),
                 help="Run it by hand: `python -m " + package + " run`.",
             )
-        return read_probe(out)
+        measures = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
+        return replace(read_probe(out), measures=measures)
 
 
 def _last_place(lines: list[str], source: Path) -> str:

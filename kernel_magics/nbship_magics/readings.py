@@ -16,9 +16,6 @@ __all__ = ["Readings"]
 
 #: Files and ways of reading them that are told; a loop over more is not a contract that anybody reads.
 MOST = 20
-#: Distinct values up to which a column is taken for a closed set, each of which this many rows must share on average.
-CLOSED = 30
-SHARED_BY = 5
 #: A set of codes has no value much rarer than the others; what thins out towards its end is a count, and open.
 EVEN = 0.1
 
@@ -143,6 +140,8 @@ def _range(present: Any) -> Mapping[str, float]:
 
 def _closed(series: Any, present: Any, distinct: int) -> list[Any] | None:
     """Give the values of a column that has few, each shared by several rows; sorted, so that they never change place."""
+    from nbship.gates.reference import CLOSED, SHARED_BY
+
     if series.dtype.kind in "fmM" or distinct > CLOSED or distinct * SHARED_BY > len(present):
         return None
     counts = present.value_counts()

@@ -55,6 +55,7 @@ GATES_KEYS: Mapping[str, type] = {
     "duplicates": float,  # how much the share of repeated rows may grow; default: 0.05
     "rows": float,  # share of the reference's rows that a file must have; default: 0.5
     "sample_rows": int,  # rows of each file that `check smoke` runs on; default: 500
+    "not_finite": list,  # results that were NaN or infinite in the notebook itself
     "smoke_timeout_s": int,  # default: 300
     "model_timeout_s": int,  # default: 3600
     "min_rows": int,  # held-out rows below which a model is not judged; default: 50

@@ -10,6 +10,7 @@ ENV_CAPTURE: Final = "NBSHIP_CAPTURE"
 ENV_DATA_URL: Final = "NBSHIP_DATA_URL"
 ENV_WORKER: Final = "NBSHIP_WORKER"  # "off": kernels start no worker
 ENV_TRACKING_URI: Final = "MLFLOW_TRACKING_URI"
+ENV_RUN_ID: Final = "MLFLOW_RUN_ID"
 ENV_STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"  # GitHub shows what is appended to this file
 
 # Entry-point groups.
@@ -45,6 +46,7 @@ TAG_STEPS: Final = "nbship.steps"
 TAG_UNEXPLAINED: Final = "nbship.unexplained_bytes"
 TAG_PYTHON: Final = "nbship.python"
 TAG_DIRTY: Final = "nbship.git.dirty"
+TAG_GATE: Final = "nbship.check."
 
 # Tags on a model version. `stage` has no prefix: it is the word of DESIGN 5.6 that others read too.
 TAG_STAGE: Final = "stage"
@@ -70,6 +72,7 @@ ARTIFACT_CELLS: Final = "nbship/cells.json"
 ARTIFACT_FIGURES: Final = "figures"
 ARTIFACT_HISTORY: Final = "nbship/history.json"
 ARTIFACT_DRIFT: Final = "nbship/drift"
+ARTIFACT_GATES: Final = "nbship/check"
 ARTIFACT_PROFILE: Final = "nbship/profile.json"
 
 DEFAULT_EXPERIMENT: Final = "nbship"

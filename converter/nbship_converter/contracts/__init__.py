@@ -7,5 +7,6 @@ refuses, and in ``.nbship/data.json`` how the file is read and what it held, whi
 from __future__ import annotations
 
 from nbship_converter.contracts.files import REQUIREMENT, contract_files, contract_findings
+from nbship_converter.contracts.thresholds import with_thresholds
 
-__all__ = ["REQUIREMENT", "contract_files", "contract_findings"]
+__all__ = ["REQUIREMENT", "contract_files", "contract_findings", "with_thresholds"]

@@ -24,7 +24,7 @@ from {package}.config import Config
 from {package}.contracts import {names}
 
 '''
-_ONE = '''
+_ONE = """
 @pytest.fixture(scope="module")
 def {fixture}(config: Config) -> pd.DataFrame:
     path = config.data({path!r})
@@ -46,7 +46,7 @@ def test_{fixture}_keeps_its_contract({fixture}: pd.DataFrame) -> None:
 def test_broken_{fixture}_is_refused({fixture}: pd.DataFrame, broken: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     with pytest.raises(SchemaErrors):
         {model}.validate(broken({fixture}.copy()), lazy=True)
-'''
+"""
 
 
 def contracts_test(pairs: Iterable[tuple[Model, DatasetFacts]], package: str) -> str:

@@ -143,13 +143,14 @@ def _tightened(checks: dict[str, Any], column: ColumnFacts, relied: Reliance) ->
     seen = column.values
     if relied.values is not None and seen is not None and set(seen) <= set(relied.values):
         return {"isin": sorted(relied.values, key=str)}
-    if relied.above is not None and column.minimum is not None and column.minimum > relied.above:
-        if "isin" not in checks and checks.get("ge", relied.above) <= relied.above:
-            checks.pop("ge", None)
-            return {"gt": _like(relied.above, column), **checks}
-    if relied.at_least is not None and column.minimum is not None and column.minimum >= relied.at_least:
-        if "isin" not in checks and checks.get("ge", relied.at_least) <= relied.at_least:
-            return {**checks, "ge": _like(relied.at_least, column)}
+    low, least = column.minimum, checks.get("ge", 0.0)
+    if low is None or "isin" in checks:
+        return checks
+    if relied.above is not None and low > relied.above >= least:
+        kept = {name: value for name, value in checks.items() if name != "ge"}
+        return {"gt": _like(relied.above, column), **kept}
+    if relied.at_least is not None and low >= relied.at_least >= least:
+        return {**checks, "ge": _like(relied.at_least, column)}
     return checks
 
 

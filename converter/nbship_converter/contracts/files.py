@@ -58,7 +58,9 @@ def contract_findings(facts: Facts | None, data: Iterable[str]) -> list[Finding]
     ]
     if others := _others(datasets, names):
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        found.append(Finding(code="NB441", message=f"data/{others[0]}{more} is not read as a table by pandas"))
+        found.append(
+            Finding(code="NB441", message=f"data/{others[0]}{more} is not read as a table by pandas")
+        )
     return found
 
 

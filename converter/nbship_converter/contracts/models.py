@@ -64,7 +64,9 @@ def contracts_module(models: Iterable[Model]) -> str:
     models = list(models)
     untyped = any(rule.annotation == "Any" for model in models for rule in model.rules)
     imports = [*(["from typing import Any", ""] if untyped else []), "import pandera.pandas as pa"]
-    return "\n\n".join([_HEAD.format(imports="\n".join(imports)), *(_class(model) for model in models)]) + "\n"
+    return (
+        "\n\n".join([_HEAD.format(imports="\n".join(imports)), *(_class(model) for model in models)]) + "\n"
+    )
 
 
 def _class(model: Model) -> str:

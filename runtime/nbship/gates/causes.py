@@ -38,9 +38,13 @@ _UNITS: Mapping[float, str] = {
 _NEAR = 0.03
 #: How far the quantiles may be from one factor, as a share of the factor.
 _CONSTANT = 0.05
+#: A factor that belongs to no known unit must be exact: a part of the data, or a trend, can look like one.
+_EXACT = 0.01
 #: A factor nearer to one than this is drift, not a unit.
 _LEAST_FACTOR = 1.15
 _FEWEST_QUANTILES = 3
+#: Whole numbers below this say too little of a factor once they are rounded.
+_WIDE = 10
 _MISSING = 0.05
 _MOST_EXCHANGES = 40
 
@@ -139,7 +143,9 @@ def _kind(before: ColumnProfile, after: ColumnProfile, frame: pd.DataFrame) -> s
     if before.kind == "datetime" and after.kind in ("category", "text"):
         return "the times are text now: their format has changed"
     words = {"numeric": "numbers", "category": "text", "datetime": "times", "boolean": "true and false"}
-    return f"there were {words.get(before.kind, before.kind)}, now there are {words.get(after.kind, after.kind)}"
+    return (
+        f"there were {words.get(before.kind, before.kind)}, now there are {words.get(after.kind, after.kind)}"
+    )
 
 
 def _no_numbers(name: str, frame: pd.DataFrame) -> str:
@@ -173,15 +179,21 @@ def _unit(before: ColumnProfile, own: ColumnProfile) -> str:
     was, now = _quantiles(before), _quantiles(own)
     if was is None or now is None:
         return ""
-    used = np.abs(was) > 1e-9 * max(float(np.abs(was).max()), 1e-300)
-    if len(np.unique(was[used])) >= _FEWEST_QUANTILES:
-        factors = now[used] / was[used]
-        factor = float(np.median(factors))
-        constant = bool(np.all(np.abs(factors - factor) <= _CONSTANT * abs(factor)))
-        if constant and factor > 0 and max(factor, 1 / factor) > _LEAST_FACTOR:
-            return f"all values are about {_number(factor)} times what they were: another unit{_named(factor)}"
-        if constant and factor < 0:
-            return "all values have changed their sign"
+    factor = float(now.sum() / was.sum()) if was.sum() else 0.0
+    if (
+        factor
+        and len(np.unique(was)) >= _FEWEST_QUANTILES
+        and max(abs(factor), 1 / abs(factor)) > _LEAST_FACTOR
+    ):
+        rounding = 1.0 if "int" in own.type and _named(factor) and np.abs(now).max() >= _WIDE else 0.0
+        sure = _CONSTANT if _named(factor) else _EXACT
+        room = np.maximum(sure * np.abs(factor * was), rounding)
+        if np.all(np.abs(now - factor * was) <= room):
+            if factor < 0:
+                return "the values have changed their sign"
+            known = _named(factor)
+            unit = f"another unit{known}" if known else "another unit, or another range"
+            return f"all values are about {_number(factor)} times what they were: {unit}"
     return _offset(was, now)
 
 
@@ -203,9 +215,7 @@ def _offset(was: Any, now: Any) -> str:
     ):
         if abs(slope - factor) <= _CONSTANT * factor and abs(zero - offset) <= 0.1 * abs(offset):
             return f"all values look converted: another unit, {name}"
-    if abs(slope - 1) <= _CONSTANT:
-        return f"all values are shifted by about {_number(zero)}"
-    return f"all values look converted: about {_number(slope)} times what they were, plus {_number(zero)}"
+    return f"all values are shifted by about {_number(zero)}" if abs(slope - 1) <= _CONSTANT else ""
 
 
 def _quantiles(column: ColumnProfile) -> Any:
@@ -256,5 +266,3 @@ def _new_categories(before: ColumnProfile, after: ColumnProfile) -> str:
         return f"categories are spelt differently: {names}{more} ({share:.0%} of the values)"
     plural = "y" if len(after.newcomers) == 1 else "ies"
     return f"new categor{plural} {names}{more} in {share:.1%} of the values"
-
-

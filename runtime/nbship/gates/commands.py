@@ -28,8 +28,12 @@ def _reported(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
         click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML to this file."),
-        click.option("--markdown", type=click.Path(path_type=Path), help="Write a Markdown summary to this file."),
-        click.option("--log/--no-log", default=True, help="Log the verdict to MLflow where it can be reached."),
+        click.option(
+            "--markdown", type=click.Path(path_type=Path), help="Write a Markdown summary to this file."
+        ),
+        click.option(
+            "--log/--no-log", default=True, help="Log the verdict to MLflow where it can be reached."
+        ),
     ):
         command = option(command)
     return command
@@ -42,6 +46,24 @@ def data_command(**options: Any) -> None:
     from nbship.gates.data import check_data
 
     _tell(check_data, **options)
+
+
+@check_command.command("smoke")
+@_reported
+def smoke_command(**options: Any) -> None:
+    """Run the package on a small sample of its data, in a scratch folder, and say which step fails."""
+    from nbship.gates.smoke import check_smoke
+
+    _tell(check_smoke, **options)
+
+
+@check_command.command("model")
+@_reported
+def model_command(**options: Any) -> None:
+    """Run the package and judge its model: minimum thresholds, and the champion of the registry."""
+    from nbship.gates.model import check_model
+
+    _tell(check_model, **options)
 
 
 def _tell(
@@ -62,6 +84,8 @@ def _tell(
     if summary := os.environ.get(names.ENV_STEP_SUMMARY):
         with Path(summary).open("a", encoding="utf-8") as sink:
             sink.write(f"{as_markdown(verdict)}\n")
+    if log:
+        _logged(verdict, repository)
     raise SystemExit(1 if verdict.status == "failed" else 0)
 
 
@@ -69,3 +93,10 @@ def _write(path: Path | None, text: str) -> None:
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def _logged(verdict: Verdict, repository: Repository) -> None:
+    from nbship.gates.logbook import log
+
+    if problem := log(verdict, repository):
+        click.echo(f"warning: {problem}", err=True)

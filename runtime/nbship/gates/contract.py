@@ -105,7 +105,9 @@ def _issues(cases: pd.DataFrame, frame: pd.DataFrame, reference: Profile | None)
 def _expected(check: str) -> str:
     match = _ARGUMENT.match(check)
     name, argument = (match[1], match[2]) if match else (check, "")
-    text = _WORDS.get(name, check).format(argument.strip("'[]") if name != "str_matches" else argument)
+    text = _WORDS.get(name, check).format(
+        argument.strip("[]").replace("'", "") if name != "str_matches" else argument
+    )
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

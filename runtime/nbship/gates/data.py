@@ -161,7 +161,9 @@ def _quality(repository: Repository, dataset: Dataset, frame: pd.DataFrame) -> I
             found=f"{count:,} rows",
         )
     allowed = repository.gate("missing", 0.05)
-    for name, before in ((column.name, column) for column in (dataset.profile.columns if dataset.profile else ())):
+    for name, before in (
+        (column.name, column) for column in (dataset.profile.columns if dataset.profile else ())
+    ):
         if name not in frame.columns or not count or not before.rows:
             continue
         share, was = float(frame[name].isna().mean()), before.missing / before.rows
@@ -194,7 +196,9 @@ def _rows(where: str, dataset: Dataset, frame: pd.DataFrame, issues: list[Issue]
     """Give a row for each column, or for the file, with all that was found on it."""
     columns = list(dict.fromkeys(issue.column for issue in issues))
     causes = (
-        explain(dataset.profile, frame, [name for name in columns if name]) if dataset.profile and columns else {}
+        explain(dataset.profile, frame, [name for name in columns if name])
+        if dataset.profile and columns
+        else {}
     )
     for column in columns:
         own = [issue for issue in issues if issue.column == column]

@@ -23,6 +23,8 @@ FILE = ".nbship/data.json"
 VERSION = 1
 #: A value that fewer rows have may be a person's.
 SHARED_BY = 5
+#: Up to so many values, each shared by that many rows on average, are a closed set that the contract tells as well.
+CLOSED = 30
 _IDENTIFIER = re.compile(r"(^|[_\W])(id|uuid|guid|key|index|unnamed: \d+|rownames?|no)$", re.IGNORECASE)
 _CAMEL_IDENTIFIER = re.compile(r"[a-z]I[Dd]$")
 #: Whole numbers as large as telephone numbers, and mostly different.
@@ -95,7 +97,9 @@ def is_identifier(name: str, numbers: Any) -> bool:
 
 def _committed(column: ColumnProfile, frame: Any) -> ColumnProfile:
     if column.kind == "numeric" and column.type.lstrip("u").startswith("int"):
-        numbers = frame.iloc[:, list(map(str, frame.columns)).index(column.name)] if _has(frame, column) else None
+        numbers = (
+            frame.iloc[:, list(map(str, frame.columns)).index(column.name)] if _has(frame, column) else None
+        )
         if numbers is not None and is_identifier(column.name, numbers.dropna().to_numpy()):
             return _withheld(column)
     if column.kind == "category":
@@ -121,7 +125,9 @@ def _withheld_alike(column: ColumnProfile, reference: Profile) -> ColumnProfile:
 
 
 def _shared_categories(column: ColumnProfile) -> ColumnProfile:
-    """Keep the categories that several rows have; the others are counted together."""
+    """Keep a closed set, else the categories that several rows have; the others are counted together."""
+    if len(column.categories) <= CLOSED and len(column.categories) * SHARED_BY <= column.present:
+        return column
     pairs = list(zip(column.categories, column.counts[:-1], strict=True))
     kept = [(name, count) for name, count in pairs if count >= SHARED_BY]
     rest = column.counts[-1] + sum(count for _, count in pairs if count < SHARED_BY)

@@ -81,7 +81,14 @@ def as_markdown(verdict: Verdict) -> str:
     if shown:
         lines += [*_table(shown), ""]
     if passed:
-        lines += [f"<details><summary>{len(passed)} passed</summary>", "", *_table(passed), "", "</details>", ""]
+        lines += [
+            f"<details><summary>{len(passed)} passed</summary>",
+            "",
+            *_table(passed),
+            "",
+            "</details>",
+            "",
+        ]
     return "\n".join(lines)
 
 

@@ -58,6 +58,10 @@ class Repository:
                 "the data contract cannot be read", where=FILE, help=f"`git checkout HEAD -- {FILE}`"
             ) from error
 
+    def files(self) -> tuple[list[Dataset], list[str]]:
+        """Give the same, and nothing where none were exported."""
+        return self.datasets() if (self.root / FILE).is_file() else ([], [])
+
     def importable(self) -> None:
         """Let this process import the package, as the repository has it."""
         if str(self.source) not in sys.path:

@@ -78,6 +78,8 @@ class Verdict:
         }
 
 
-def verdict(rows: Iterable[Row], *, gate: Gate = "data", metrics: Mapping[str, float] | None = None) -> Verdict:
+def verdict(
+    rows: Iterable[Row], *, gate: Gate = "data", metrics: Mapping[str, float] | None = None
+) -> Verdict:
     """Give the verdict that these rows amount to."""
     return Verdict(gate=gate, rows=tuple(rows), metrics=metrics or {})
