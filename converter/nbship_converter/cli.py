@@ -47,6 +47,9 @@ from nbship_converter.show import PASSES, Pass, as_text, shown
 )
 @click.option("--no-verify", is_flag=True, help="Do not compare the package with the notebook.")
 @click.option("--no-data", is_flag=True, help="Copy no data into the repository.")
+@click.option(
+    "--offline", is_flag=True, help="Ask no package index: the locks are pinned, and have no hashes."
+)
 @click.option("--timeout", default=CELL_TIMEOUT_S, show_default=True, help="Seconds that one cell may take.")
 @click.option("--yes", is_flag=True, help="Run a notebook that writes to databases or the network.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -60,6 +63,7 @@ def export_command(
     fresh: bool,
     no_verify: bool,
     no_data: bool,
+    offline: bool,
     timeout: int,
     yes: bool,
     as_json: bool,
@@ -75,6 +79,7 @@ def export_command(
         fresh=fresh,
         verify=run is not False and not no_verify,
         data=not no_data,
+        offline=offline,
         yes=yes,
         timeout_s=timeout,
         say=lambda text: click.echo(text, err=True),

@@ -17,10 +17,20 @@ from nbship.errors import RunError
 from nbship_converter.compile import compile_notebook
 from nbship_converter.contracts import contract_findings, with_thresholds
 from nbship_converter.effects import outward, refuse_questions
+from nbship_converter.environment import DEVELOPMENT, LOCK, Locks, locked
+from nbship_converter.environment.index import ask
 from nbship_converter.evaluation import evaluation_of
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Facts, Notebook, Program
-from nbship_converter.merge import check_destination, earlier_package, fill, origins_of, place, stage
+from nbship_converter.merge import (
+    check_destination,
+    earlier_package,
+    fill,
+    origins_of,
+    place,
+    read_base,
+    stage,
+)
 from nbship_converter.order import ordered_run
 from nbship_converter.paths import data_name
 from nbship_converter.pointing import Delivery, delivery, shared_store
@@ -54,6 +64,7 @@ class Options:
     fresh: bool = False
     verify: bool = True
     data: bool = True
+    offline: bool = False
     yes: bool = False
     versioned: bool = True  # whether a new folder becomes a git repository
     timeout_s: int = CELL_TIMEOUT_S
@@ -163,9 +174,11 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
             repository,
             {"pyproject.toml": with_thresholds(settled, verification.measures, plan.facts).encode()},
         )
+        locks = _locked(repository, destination, plan.facts, options)
+        fill(repository, {name: text.encode() for name, text in locks.files.items()})
         ignored = (repository / ".gitignore").read_bytes() + shared.ignored().encode()
         fill(repository, {**shared.files(notebook.parent, settings), ".gitignore": ignored})
-        findings += [*found, *polish(repository), *_pointed(shared)]
+        findings += [*found, *polish(repository), *_pointed(shared), *locks.findings]
         placed = place(
             repository,
             destination,
@@ -182,6 +195,18 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         verification=verification,
         files=placed.files,
     )
+
+
+def _locked(repository: Path, destination: Path, facts: Facts | None, options: Options) -> Locks:
+    """Lock what the staged repository needs; the locks of the last export are kept as far as they still hold."""
+    if not options.offline:
+        options.say("asking the package index for hashes")
+    before = read_base(destination)
+    earlier = {
+        name: before.texts[name].decode() for name in (LOCK, DEVELOPMENT) if before and name in before.texts
+    }
+    pyproject = (repository / "pyproject.toml").read_text(encoding="utf-8")
+    return locked(pyproject, facts, earlier, index=None if options.offline else ask)
 
 
 def package_name(wanted: str) -> str:

@@ -40,7 +40,9 @@ class NbshipExporter(Exporter):
             path = Path(scratch) / f"{name}.ipynb"
             path.write_text(json.dumps(nbformat.from_dict(notebook)), encoding="utf-8")
             done = export(
-                path, Path(scratch) / "repository", Options(run=False, verify=False, versioned=False)
+                path,
+                Path(scratch) / "repository",
+                Options(run=False, verify=False, offline=True, versioned=False),
             )
             return _zipped(done.path, done.package), resources
 

@@ -43,6 +43,18 @@ CODES: dict[str, tuple[Severity, str]] = {
         "info",
         "`nbship data push` in the repository brings it where others reach it; `nbship data pull`, or DVC, fetches it.",
     ),
+    "NB413": (
+        "warning",
+        "Export again where the index can be reached; or run the `uv pip compile` that the lock's first lines give.",
+    ),
+    "NB414": (
+        "warning",
+        "Publish it on an index of your own, or copy its code beside the notebook; till then, install it after the lock.",
+    ),
+    "NB415": (
+        "warning",
+        "Upgrade what the message of `uv pip compile --group dev --constraints requirements.lock` names, and export again.",
+    ),
     "NB440": (
         "info",
         "`nbship check data` cannot read it: hold it against `contracts.py` where you load it.",

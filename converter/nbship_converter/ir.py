@@ -164,7 +164,8 @@ class Facts:
     """What one clean run of the notebook told.
 
     ``reads`` and ``writes`` are relative to the notebook's folder; ``neighbours`` are the user's own modules that
-    were imported: path in a package -> source.
+    were imported: path in a package -> source. ``requirements`` say which of the ``closure`` each of it requires, by
+    canonical names; ``elsewhere`` which of it no index gave, and where from.
     """
 
     cells: dict[int, CellFacts]
@@ -175,6 +176,8 @@ class Facts:
     distributions: dict[str, tuple[str, ...]]
     untyped: frozenset[str]
     closure: tuple[str, ...]
+    requirements: dict[str, tuple[str, ...]]
+    elsewhere: dict[str, str]
     summaries: dict[str, dict[str, Any]]
     origins: dict[str, str]
     neighbours: dict[str, str]

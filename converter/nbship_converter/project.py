@@ -15,6 +15,7 @@ import tomlkit
 from nbship_converter.contracts import REQUIREMENT, contract_files
 from nbship_converter.document import readme
 from nbship_converter.emit import config_module, emit
+from nbship_converter.environment import LOCK, unhashed
 from nbship_converter.evaluation import Evaluation
 from nbship_converter.expectations import module_tests, seeded, with_environment
 from nbship_converter.ir import Cell, Facts, Program
@@ -65,7 +66,7 @@ def sources(plan: Project) -> dict[str, bytes]:
     del files["tests/test_pipeline.py"], files["README.md"]
     files |= contract_files(plan.facts, plan.program.notebook, plan.package, plan.data)
     files["pyproject.toml"] = _pyproject(files["pyproject.toml"], plan, modules)
-    files["requirements.lock"] = _lock(plan.facts)
+    files[LOCK] = unhashed(_dependencies(modules, plan), plan.facts)
     files[f"notebooks/{_file_name(plan.program.notebook.name)}.ipynb"] = _notebook(
         plan.content, plan.environment
     )
@@ -169,11 +170,6 @@ def _installed(cells: Iterable[Cell], closure: Iterable[str]) -> set[str]:
     words = {word for cell in cells for line in cell.installs for word in line.split()}
     wanted = {re.split(r"[=<>~!\[;]", word.strip("'\""))[0].lower().replace("_", "-") for word in words}
     return {pin for pin in closure if pin.partition("==")[0] in wanted - {"pip", "conda"}}
-
-
-def _lock(facts: Facts | None) -> str:
-    lines = ["# What the notebook's kernel had installed, pinned."]
-    return "\n".join([*lines, *(facts.closure if facts else ())]) + "\n"
 
 
 def _expected(plan: Project, verification: Verification) -> dict[str, Any]:

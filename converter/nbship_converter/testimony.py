@@ -85,6 +85,8 @@ def facts_of(told: Mapping[str, Any]) -> Facts:
         distributions={name: tuple(found) for name, found in end["distributions"].items()},
         untyped=frozenset(end["untyped"]),
         closure=tuple(end["closure"]),
+        requirements={name: tuple(found) for name, found in end["requirements"].items()},
+        elsewhere=end["elsewhere"],
         summaries=end["summaries"],
         origins=end["origins"],
         neighbours=end["neighbours"],

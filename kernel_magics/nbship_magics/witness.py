@@ -27,7 +27,7 @@ from nbship.canonical import seed_generators
 from nbship_magics import testimony
 from nbship_magics.calls import GAVE, SEEN, Calls, Instrument
 from nbship_magics.describe import describe
-from nbship_magics.distributions import closure, distributions, untyped
+from nbship_magics.distributions import closure, distributions, elsewhere, requirements, untyped
 from nbship_magics.files import Files
 from nbship_magics.neighbours import Neighbours
 from nbship_magics.readings import Readings
@@ -65,6 +65,7 @@ class Witness:
         self.hidden = dict(shell.user_ns)
         self.marks: dict[str, tuple[int, str]] = {}
         self.random = testimony.random_marks()
+        self.modules = frozenset(sys.modules)
 
     def names(self) -> Iterator[tuple[str, Any]]:
         """Yield the user's names with their values; IPython's own are left out."""
@@ -124,6 +125,9 @@ class Witness:
                 pickle.dump(
                     (name, list(testimony.tokens_or_opaque(value, self.neighbours.roots))), sink, protocol=5
                 )
+        found = distributions()
+        pins = closure(found)
+        loaded = {pin for name, own in found.items() if name not in self.modules for pin in own}
         end = {
             "types": {name: describe(value) for name, value in values.items()},
             "kinds": {name: testimony.kind(value) for name, value in values.items()},
@@ -133,9 +137,11 @@ class Witness:
                 name: value.__name__ for name, value in self.names() if isinstance(value, types.ModuleType)
             },
             "origins": {name: testimony.origin(value) for name, value in values.items()},
-            "distributions": distributions(),
+            "distributions": found,
             "untyped": untyped(),
-            "closure": closure(distributions()),
+            "closure": list(pins),
+            "requirements": requirements(pins, loaded),
+            "elsewhere": elsewhere(pins),
             "summaries": {name: testimony.summary(value) for name, value in values.items()},
             "neighbours": self.neighbours.sources,
             "python": platform.python_version(),

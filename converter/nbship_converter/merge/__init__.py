@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from nbship_converter.merge.base import RECORD, origins_of
+from nbship_converter.merge.base import RECORD, origins_of, read_base
 from nbship_converter.merge.placing import check_destination, earlier_package, fill, place, stage
 from nbship_converter.merge.three_way import Conflict, Merged, merge
 
@@ -19,5 +19,6 @@ __all__ = [
     "merge",
     "origins_of",
     "place",
+    "read_base",
     "stage",
 ]
