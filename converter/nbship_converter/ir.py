@@ -165,7 +165,8 @@ class Facts:
 
     ``reads`` and ``writes`` are relative to the notebook's folder; ``neighbours`` are the user's own modules that
     were imported: path in a package -> source. ``requirements`` say which of the ``closure`` each of it requires, by
-    canonical names; ``elsewhere`` which of it no index gave, and where from.
+    canonical names; ``elsewhere`` which of it no index gave, and where from. ``peak_bytes`` is the most memory that the run's process
+    had, ``gpu`` the library that used a GPU, "" if none did.
     """
 
     cells: dict[int, CellFacts]
@@ -178,6 +179,8 @@ class Facts:
     closure: tuple[str, ...]
     requirements: dict[str, tuple[str, ...]]
     elsewhere: dict[str, str]
+    peak_bytes: int
+    gpu: str
     summaries: dict[str, dict[str, Any]]
     origins: dict[str, str]
     neighbours: dict[str, str]

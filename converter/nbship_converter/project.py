@@ -16,6 +16,7 @@ from nbship_converter.contracts import REQUIREMENT, contract_files
 from nbship_converter.document import readme
 from nbship_converter.emit import config_module, emit
 from nbship_converter.environment import LOCK, unhashed
+from nbship_converter.environment.needs import needs_of
 from nbship_converter.evaluation import Evaluation
 from nbship_converter.expectations import module_tests, seeded, with_environment
 from nbship_converter.ir import Cell, Facts, Program
@@ -26,6 +27,9 @@ __all__ = ["Project", "documents", "sources"]
 
 TEMPLATE = Path(__file__).parent / "templates" / "package"
 _TEMPLATE_PACKAGE = "notebook_package"
+_TEMPLATE_PYTHON = "3.11"
+#: Files of the template that name the version of Python.
+_WITH_PYTHON = (".python-version", "Dockerfile", ".github/workflows/ci.yml")
 _CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 
 
@@ -53,14 +57,19 @@ class Project:
 def sources(plan: Project) -> dict[str, bytes]:
     """Give the package, its settings and the notebook; generated Python is not formatted yet."""
     files = {_renamed(path, plan.package): _renamed(text, plan.package) for path, text in _template().items()}
+    for path in _WITH_PYTHON if plan.facts else ():
+        files[path] = files[path].replace(_TEMPLATE_PYTHON, ".".join(plan.facts.python.split(".")[:2]))
     source = f"src/{plan.package}"
-    modules = emit(plan.program, plan.package)
+    needs = needs_of(plan.facts)
+    modules = emit(plan.program, plan.package, needs)
     files |= {f"{source}/{name}": text for name, text in modules.items()}
     files[f"{source}/config.py"] = config_module(
         files[f"{source}/config.py"], plan.program.constants, plan.package
     )
     if not any(step.plots for step in plan.program.steps):
         del files[f"{source}/figures.py"], files["tests/test_figures.py"]
+    if needs is None:
+        del files[f"{source}/limits.py"], files["tests/test_limits.py"]
     if plan.program.unseeded is not None:
         files["tests/conftest.py"] = seeded(files["tests/conftest.py"])
     del files["tests/test_pipeline.py"], files["README.md"]

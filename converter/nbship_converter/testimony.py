@@ -87,6 +87,8 @@ def facts_of(told: Mapping[str, Any]) -> Facts:
         closure=tuple(end["closure"]),
         requirements={name: tuple(found) for name, found in end["requirements"].items()},
         elsewhere=end["elsewhere"],
+        peak_bytes=end["peak_bytes"],
+        gpu=end["gpu"],
         summaries=end["summaries"],
         origins=end["origins"],
         neighbours=end["neighbours"],

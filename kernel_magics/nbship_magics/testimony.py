@@ -13,7 +13,18 @@ import xxhash
 
 from nbship.canonical import digest, tokens
 
-__all__ = ["aliases", "kind", "mark", "open_figures", "origin", "random_marks", "summary", "tokens_or_opaque"]
+__all__ = [
+    "aliases",
+    "gpu",
+    "kind",
+    "mark",
+    "open_figures",
+    "origin",
+    "peak_bytes",
+    "random_marks",
+    "summary",
+    "tokens_or_opaque",
+]
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, functools.partial)
 #: Modules whose objects stand for something outside the value: a connection, a task, a lock.
@@ -152,6 +163,26 @@ def random_marks() -> dict[str, str]:
     if torch is not None:
         marks["torch"] = xxhash.xxh3_64_hexdigest(torch.get_rng_state().numpy().tobytes())
     return marks
+
+
+def peak_bytes() -> int:
+    """Give the most memory that this process has had so far; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def gpu() -> str:
+    """Name the loaded library that has used a GPU, "" if none has."""
+    torch, tensorflow = sys.modules.get("torch"), sys.modules.get("tensorflow")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        return "torch"
+    if tensorflow is not None and tensorflow.config.list_physical_devices("GPU"):
+        return "tensorflow"
+    return ""
 
 
 def summary(value: Any) -> dict[str, Any]:

@@ -119,6 +119,7 @@ class Witness:
 
     def testify(self, _: str = "") -> None:
         """Write what stands at the end: every value's tokens, types, aliases, functions, distributions."""
+        peak = testimony.peak_bytes()  # what follows takes memory of its own
         values = {name: value for name, value in self.names() if not isinstance(value, types.ModuleType)}
         with (self.folder / "values.pickle").open("wb") as sink:
             for name, value in values.items():
@@ -142,6 +143,8 @@ class Witness:
             "closure": list(pins),
             "requirements": requirements(pins, loaded),
             "elsewhere": elsewhere(pins),
+            "peak_bytes": peak,
+            "gpu": testimony.gpu(),
             "summaries": {name: testimony.summary(value) for name, value in values.items()},
             "neighbours": self.neighbours.sources,
             "python": platform.python_version(),

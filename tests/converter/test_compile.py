@@ -106,7 +106,7 @@ def test_a_variable_named_like_a_step_does_not_hide_its_function() -> None:
     text = "from m import f\ntrain = f()\n---\nmodel = f(train)"
     code = _modules(text, {0: ["step:data.load"], 1: ["step:train"]})["pipeline.py"]
     assert "from demo.train import train as train_step" in code
-    assert "model = train_step(train)" in code
+    assert "model = logged(train_step)(train)" in code
 
 
 def test_every_emitted_module_parses() -> None:

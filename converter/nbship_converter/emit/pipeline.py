@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nbship_converter.emit.calls import awaits, takes_config
+from nbship_converter.environment.needs import Needs
 from nbship_converter.infer import Annotator
 from nbship_converter.ir import Program, Step
 
@@ -12,7 +13,7 @@ __all__ = ["Pipeline"]
 class Pipeline:
     """``pipeline.py``: Results, and ``run`` that calls every step in order."""
 
-    def __init__(self, program: Program, package: str) -> None:
+    def __init__(self, program: Program, package: str, needs: Needs | None = None) -> None:
         self.program = program
         self.package = package
         homes = {
@@ -28,6 +29,14 @@ class Pipeline:
 
         names = ("config", "settings", "given", "chosen")  # a variable of the notebook's may be called so
         self.config = next(name for name in names if name not in self.variables)
+        taken = self.variables | {step.name for step in program.steps}
+        self.logged = "logged" if "logged" not in taken else "logged_step"
+        self.imports.add(
+            f"from {package}.logs import logged" + ("" if self.logged == "logged" else f" as {self.logged}")
+        )
+        self.needs = needs
+        if needs:
+            self.imports.add(f"from {package}.limits import warn_of_limits")
 
     def text(self) -> str:
         """Give the module's source."""
@@ -52,6 +61,7 @@ class Pipeline:
 
     def _run(self) -> str:
         lines = [] if self.config == "config" else [f"{self.config} = config"]
+        lines += [self.needs.call] if self.needs else []
         lines += [self._declare(name) for name in self._loose()]
         lines += [self._call(step) for step in self.program.steps]
         given = ", ".join(f"{name}={self._value(name)}" for name in self.program.results)
@@ -89,7 +99,7 @@ class Pipeline:
         alias = "" if function == step.name else f" as {function}"
         self.imports.add(f"from {self.package}.{step.module} import {step.name}{alias}")
         arguments = [*step.inputs, *([self.config] if takes_config(step, self.program) else [])]
-        call = f"{function}({', '.join(arguments)})"
+        call = f"{self.logged}({function})({', '.join(arguments)})"
         if awaits(step):
             call = f"await {call}"
         return f"{', '.join(step.outputs)} = {call}" if step.outputs else call

@@ -14,7 +14,9 @@ from nbship_converter.ir import Program
 __all__ = ["follow", "roots_of", "vendored"]
 
 #: Modules that every package has of its own: a neighbour of that name gets another one.
-_TAKEN = frozenset("config cli pipeline figures settings data features train evaluate predict".split())
+_TAKEN = frozenset(
+    "config cli pipeline figures logs limits sources settings data features train evaluate predict".split()
+)
 
 
 def roots_of(program: Program) -> dict[str, str]:

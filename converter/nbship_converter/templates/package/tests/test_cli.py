@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from pathlib import Path
 
 import pytest
 
-from notebook_package.cli import main
+from notebook_package.cli import _LEVEL, _parser, main
 from notebook_package.pipeline import Results
 
 
@@ -19,6 +20,13 @@ def test_run_prints_every_result(
     printed = capsys.readouterr().out
     for field in dataclasses.fields(results):
         assert f"{field.name} = " in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "level"), [([], logging.INFO), (["-q"], logging.WARNING), (["--verbose"], logging.DEBUG)]
+)
+def test_how_much_is_logged_is_asked_for(options: list[str], level: int) -> None:
+    assert vars(_parser().parse_args(["run", *options]))[_LEVEL] == level
 
 
 def test_an_unknown_option_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import dataclasses
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,11 +18,19 @@ if TYPE_CHECKING:
 
 Setting = bool | int | float | str | Path | list[Any] | tuple[Any, ...] | dict[Any, Any] | set[Any]
 
+#: No field of Config can have this name; one that is called like an option of ours takes its place.
+_LEVEL = "log level"
+_LEVELS = (
+    ("-v", "--verbose", logging.DEBUG, "log also what every step makes"),
+    ("-q", "--quiet", logging.WARNING, "log warnings only"),
+)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the pipeline and print what it made; give the exit code (0 done, 2 wrong options or no data)."""
     options = vars(_parser().parse_args(argv))
     options.pop("command")
+    _log_from(options.pop(_LEVEL))
     config = dataclasses.replace(
         Config(), **{name: value for name, value in options.items() if value is not None}
     )
@@ -40,10 +49,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _log_from(level: int) -> None:
+    """Log this package to stderr from a level on, and other libraries from warnings on: what is printed stays data."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("notebook_package").setLevel(level)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="notebook_package", description="Run the pipeline.")
     commands = parser.add_subparsers(dest="command", required=True)
-    runs = commands.add_parser("run", help="run every step and print what it made")
+    runs = commands.add_parser(
+        "run", help="run every step and print what it made", conflict_handler="resolve"
+    )
+    for short, name, level, told in _LEVELS:
+        runs.add_argument(short, name, dest=_LEVEL, action="store_const", const=level, help=told)
+    runs.set_defaults(**{_LEVEL: logging.INFO})
     for field in dataclasses.fields(Config):
         default = getattr(Config(), field.name)
         runs.add_argument(
