@@ -66,7 +66,17 @@ _SETTERS = (
     "set_config",
 )
 _CONTROL_FIELDS = frozenset(
-    {"data_dir", "output_dir", "figures_dir", "data", "output", "matching", "working_folder"}
+    {
+        "data_dir",
+        "output_dir",
+        "figures_dir",
+        "data",
+        "output",
+        "matching",
+        "working_folder",
+        "sources",
+        "source_of",
+    }
 )
 
 

@@ -17,6 +17,7 @@ from nbship_converter.document import readme
 from nbship_converter.emit import config_module, emit
 from nbship_converter.environment import LOCK, unhashed
 from nbship_converter.environment.needs import needs_of
+from nbship_converter.environment.sources import reads_data, without_group, without_sources
 from nbship_converter.evaluation import Evaluation
 from nbship_converter.expectations import module_tests, seeded, with_environment
 from nbship_converter.ir import Cell, Facts, Program
@@ -56,12 +57,17 @@ class Project:
 
 def sources(plan: Project) -> dict[str, bytes]:
     """Give the package, its settings and the notebook; generated Python is not formatted yet."""
-    files = {_renamed(path, plan.package): _renamed(text, plan.package) for path, text in _template().items()}
+    needs = needs_of(plan.facts)
+    modules = emit(plan.program, plan.package, needs)
+    template = _template()
+    if not reads_data(modules):
+        del template[f"src/{_TEMPLATE_PACKAGE}/sources.py"], template["tests/test_sources.py"]
+        place = f"src/{_TEMPLATE_PACKAGE}/config.py"
+        template[place] = without_sources(template[place])
+    files = {_renamed(path, plan.package): _renamed(text, plan.package) for path, text in template.items()}
     for path in _WITH_PYTHON if plan.facts else ():
         files[path] = files[path].replace(_TEMPLATE_PYTHON, ".".join(plan.facts.python.split(".")[:2]))
     source = f"src/{plan.package}"
-    needs = needs_of(plan.facts)
-    modules = emit(plan.program, plan.package, needs)
     files |= {f"{source}/{name}": text for name, text in modules.items()}
     files[f"{source}/config.py"] = config_module(
         files[f"{source}/config.py"], plan.program.constants, plan.package
@@ -115,6 +121,8 @@ def _renamed(text: str, package: str) -> str:
 def _pyproject(text: str, plan: Project, modules: Mapping[str, str]) -> str:
     document: Any = tomlkit.parse(text)
     facts = plan.facts
+    if not reads_data(modules):
+        without_group(document)
     document["project"]["description"] = plan.program.notebook.title[:200]
     if facts is not None:
         document["project"]["requires-python"] = f">={'.'.join(facts.python.split('.')[:2])}"

@@ -38,10 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     try:
         results = run(config)
-    except FileNotFoundError as error:
-        remedy = (
+    except (FileNotFoundError, ConnectionError) as error:
+        missing = (
             "Say where the data is with --data-dir; what a .dvc file stands for, `nbship data pull` fetches."
         )
+        remedy = getattr(error, "remedy", missing)
         print(f"Error: {error}\n  help: {remedy}", file=sys.stderr)
         return 2
     for field in dataclasses.fields(results):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from notebook_package.sources import fetch
 
 #: Names the folder with the data where no ``data_dir`` is given.
 DATA_DIR_VARIABLE = "NOTEBOOK_PACKAGE_DATA_DIR"
+#: Names where data files come from that lie in no folder: a JSON object, as ``sources``.
+SOURCES_VARIABLE = "NOTEBOOK_PACKAGE_SOURCES"
 #: ``data/`` of the repository that this file belongs to.
 REPOSITORY_DATA = Path(__file__).resolve().parents[2] / "data"
 
@@ -20,6 +25,8 @@ class Config:
     data_dir: Path | None = None
     output_dir: Path | None = None
     figures_dir: Path | None = None
+    # name of a data file -> where it comes from instead of data_dir; see sources.py
+    sources: dict[str, str] = field(default_factory=dict)
 
     def data(self, name: str | Path) -> Path:
         """Give the path of a file that is read: in ``data_dir``, else ``$NOTEBOOK_PACKAGE_DATA_DIR``, else ``data/``.
@@ -30,7 +37,16 @@ class Config:
         inside = _inside(name)
         written = self.output_folder() / inside
         path = Path(folder) / Path(*inside.parts[inside.parts[:1] == ("data",) :])
+        source = self.source_of(path.relative_to(folder).as_posix()) if path.is_relative_to(folder) else None
+        if source is not None:
+            fetched = self.output_folder() / "fetched" / path.relative_to(folder)
+            return fetch(source, fetched, path.with_name(f"{path.name}.dvc"))
         return written if written.exists() and not path.exists() else path
+
+    def source_of(self, name: str) -> str | None:
+        """Give where a data file comes from: ``sources``, else ``$NOTEBOOK_PACKAGE_SOURCES``, a JSON object."""
+        named: dict[str, str] = json.loads(os.environ.get(SOURCES_VARIABLE) or "{}")
+        return self.sources.get(name, named.get(name))
 
     def matching(self, pattern: str | Path) -> list[str]:
         """Give the names of the data files that match, each as the pattern has it: ``../data/*.csv`` gives ``../data/a.csv``."""
