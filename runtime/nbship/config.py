@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,11 +27,12 @@ KEYS: Mapping[str, type] = {
     "package": str,  # the package in this repository
     "profile": str,  # which of [tool.nbship.profiles] holds; default: default
     "profiles": dict,  # named stores: profiles.NAME.tracking_uri
-    "alerts": dict,
+    "alerts": dict,  # who does what when something is found; `nbship doctor` fails where it is not said
     "check": dict,
     "data": dict,  # data.store: where data versions are kept (any fsspec address); data.snapshot: keep all that is read
     "evaluation": dict,  # what the model of an exported notebook is judged on
     "gates": dict,
+    "monitor": dict,  # where predictions are logged, and how they are cut into windows
     "rollout": dict,
 }
 #: The keys of [tool.nbship.data].
@@ -64,6 +65,27 @@ GATES_KEYS: Mapping[str, type] = {
     "minimum": dict,  # metric -> at least
     "maximum": dict,  # metric -> at most
 }
+#: The keys of [tool.nbship.monitor].
+MONITOR_KEYS: Mapping[str, type] = {
+    "log": str,  # an fsspec address or a folder (relative: from pyproject.toml); default: predictions in home
+    "window": str,  # 15min, 1h, 1d, 1w, 1mo, or a number of rows: "5000 rows"; default: 1d
+    "grace_minutes": int,  # how long after its end a window waits for rows that are under way; default: 10
+    "labels": str,  # a file or folder of tables with the truth, by key
+    "key": str,  # the column of the labels that holds the request id; default: request
+    "label": str,  # the column that holds the truth; default: label
+}
+#: The keys of [tool.nbship.alerts]. The four words of a procedure hold for every rule that has none of its own.
+ALERT_KEYS: Mapping[str, type] = {
+    "owner": str,
+    "action": str,
+    "escalation": str,
+    "runbook": str,
+    "raise_after": int,  # so many windows in a row raise an alert; default: 1
+    "clear_after": int,  # so many quiet windows in a row clear it; default: 2
+    "rules": dict,  # rules.NAME: the same keys, for one rule
+    "webhook": str,  # an http(s) address; its secret is NBSHIP_WEBHOOK_SECRET
+    "mlflow": bool,  # whether the alerts that are open stand in a tag of the version; default: yes
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +105,27 @@ class Config:
     project: Path | None = None
     data_store: str | None = None
     snapshot: bool = False
+    monitor: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    alerts: Mapping[str, Any] | None = None
+
+    @property
+    def log_url(self) -> str:
+        """Where predictions are logged."""
+        named = os.environ.get(names.ENV_LOG_URL) or self.monitor.get("log")
+        if named is None:
+            return str(self.home / names.FOLDER_PREDICTIONS)
+        return self.beside_project(named)
+
+    @property
+    def state_url(self) -> str:
+        """The database that the monitor and the alerts keep their state in."""
+        return os.environ.get(names.ENV_STATE_URL) or f"sqlite:///{self.home / names.FILE_STATE}"
+
+    def beside_project(self, address: str) -> str:
+        """Give an address; a relative path is one from ``pyproject.toml``."""
+        if "://" in address or self.project is None:
+            return address
+        return str(self.project.parent / Path(address).expanduser())
 
     @property
     def snapshots(self) -> Path:
@@ -132,6 +175,8 @@ def load(*, start: Path | None = None, profile: str | None = None) -> Config:
         project=project,
         data_store=_data_store(table, project),
         snapshot=table.get("data", {}).get("snapshot", False),
+        monitor=table.get("monitor", {}),
+        alerts=table.get("alerts"),
     )
 
 
@@ -195,14 +240,17 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 
 def _checked(table: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    _check(table, KEYS, f"{path} [tool.nbship]")
-    _check(table.get("data", {}), DATA_KEYS, f"{path} [tool.nbship.data]")
-    _check(table.get("evaluation", {}), EVALUATION_KEYS, f"{path} [tool.nbship.evaluation]")
-    _check(table.get("gates", {}), GATES_KEYS, f"{path} [tool.nbship.gates]")
+    check_keys(table, KEYS, f"{path} [tool.nbship]")
+    check_keys(table.get("data", {}), DATA_KEYS, f"{path} [tool.nbship.data]")
+    check_keys(table.get("evaluation", {}), EVALUATION_KEYS, f"{path} [tool.nbship.evaluation]")
+    check_keys(table.get("gates", {}), GATES_KEYS, f"{path} [tool.nbship.gates]")
+    check_keys(table.get("monitor", {}), MONITOR_KEYS, f"{path} [tool.nbship.monitor]")
+    check_keys(table.get("alerts", {}), ALERT_KEYS, f"{path} [tool.nbship.alerts]")
     return table
 
 
-def _check(table: Mapping[str, Any], keys: Mapping[str, type], where: str) -> None:
+def check_keys(table: Mapping[str, Any], keys: Mapping[str, type], where: str) -> None:
+    """Raise InputError for a key that is not among ``keys`` (with the near match), or a value of another type."""
     for key, value in table.items():
         if key not in keys:
             near = difflib.get_close_matches(key, keys, n=1)

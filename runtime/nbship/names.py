@@ -8,6 +8,9 @@ from typing import Final
 ENV_HOME: Final = "NBSHIP_HOME"
 ENV_CAPTURE: Final = "NBSHIP_CAPTURE"
 ENV_DATA_URL: Final = "NBSHIP_DATA_URL"
+ENV_LOG_URL: Final = "NBSHIP_LOG_URL"  # where predictions are logged
+ENV_STATE_URL: Final = "NBSHIP_STATE_URL"  # the database of the monitor and of alerts
+ENV_WEBHOOK_SECRET: Final = "NBSHIP_WEBHOOK_SECRET"  # noqa: S105  # the name of what webhooks are signed with
 ENV_WORKER: Final = "NBSHIP_WORKER"  # "off": kernels start no worker
 ENV_TRACKING_URI: Final = "MLFLOW_TRACKING_URI"
 ENV_RUN_ID: Final = "MLFLOW_RUN_ID"
@@ -25,6 +28,8 @@ FOLDER_ARTIFACTS: Final = "artifacts"
 FOLDER_STATES: Final = "states"
 FOLDER_SNAPSHOTS: Final = "snapshots"
 FOLDER_ORIGINS: Final = "origins"
+FOLDER_PREDICTIONS: Final = "predictions"
+FILE_STATE: Final = "state.db"
 FILE_DATABASE: Final = "mlflow.db"
 FILE_DRAIN_LOCK: Final = "drain.lock"
 FILE_WORKER_LOCK: Final = "worker.lock"
@@ -56,6 +61,7 @@ TAG_PACKAGE_COMMIT: Final = "nbship.package_commit"
 TAG_CELL_HASHES: Final = "nbship.cell_hashes"
 TAG_REFERENCE: Final = "nbship.reference"
 TAG_DRIFT: Final = "nbship.drift"
+TAG_ALERTS: Final = "nbship.alerts"
 TAG_DRIFT_WINDOW: Final = "nbship.drift.window."
 
 # Aliases and stages of a model version.

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # fake_store, which tests share
+for _folder in ("", "monitoring"):  # fake_store and world, which tests share
+    sys.path.insert(0, str(Path(__file__).parent / _folder))
 
 ROOT = Path(__file__).parents[2]
 

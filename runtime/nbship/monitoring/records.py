@@ -2,12 +2,14 @@
 
 The columns are ``time``, ``request``, ``role``, ``outcome``, ``latency_s``, one ``input.NAME`` for each input and one
 ``output.NAME`` for each output (a single answer is ``output.prediction``, probabilities are
-``output.probability.CLASS``). Columns of objects become typed where all values are of one type, else text that says
-so. Everything here is pure.
+``output.probability.CLASS``). What was rejected stands as JSON in ``rejected``: it is no input, and must not make a
+column of numbers into one of text. Columns of objects become typed where all values are of one type, else text that
+says so. Everything here is pure.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -64,14 +66,21 @@ def as_table(predictions: Sequence[Prediction]) -> tuple[pa.Table, tuple[str, ..
     }
     columns = {name: pa.array(values, FIXED[name]) for name, values in fixed.items()}
     mixed: list[str] = []
+    turned_away = [_json(item.inputs) if item.outcome == "rejected" else None for item in predictions]
+    if any(turned_away):
+        columns["rejected"] = pa.array(turned_away, pa.string())
     for prefix, rows in (
-        (INPUT, [item.inputs for item in predictions]),
+        (INPUT, [item.inputs if item.outcome != "rejected" else {} for item in predictions]),
         (OUTPUT, [item.outputs for item in predictions]),
     ):
         for name in _names(rows):
             columns[prefix + name], is_mixed = _column([row.get(name) for row in rows], name)
             mixed += [prefix + name] * is_mixed
     return pa.table(columns), tuple(mixed)
+
+
+def _json(inputs: Mapping[str, Any]) -> str:
+    return json.dumps({str(name): value for name, value in inputs.items()}, default=str)
 
 
 def _names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
