@@ -14,6 +14,7 @@ from nbship.errors import NbshipError
 EXTRAS = {
     **dict.fromkeys(("diff", "export", "reproduce", "steps", "verify"), "convert"),
     **dict.fromkeys(("compare", "runs", "status", "sync"), "magics"),
+    **dict.fromkeys(("alerts", "monitor"), "monitor"),
 }
 
 

@@ -24,12 +24,16 @@ _PARTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing looked at: whether it is in place, what was found, what to do if not."""
+    """One thing looked at: whether it is in place, what was found, what to do if not.
+
+    What is ``required`` and not in place makes the command fail.
+    """
 
     name: str
     ok: bool
     found: str
     help: str | None = None
+    required: bool = False
 
 
 def examine(folder: Path) -> list[Check]:
@@ -43,6 +47,7 @@ def examine(folder: Path) -> list[Check]:
         _git(folder),
         _ci(folder),
         _monitoring(folder),
+        *_alerts(folder),
     ]
 
 
@@ -103,14 +108,39 @@ def _monitoring(folder: Path) -> Check:
     return Check(name="monitoring", ok=ok, found=f"{watched} models compared with live data", help=advice)
 
 
+def _alerts(folder: Path) -> list[Check]:
+    """Look whether every alert has a procedure; required as soon as something is monitored or alerts are named."""
+    from nbship.alerts import rules
+
+    try:
+        settings = config.load(start=folder)
+        missing = rules.lacking(settings.alerts)
+    except NbshipError as error:
+        return [Check(name="alerts", ok=False, found=error.what, help=error.help, required=True)]
+    required = settings.alerts is not None or bool(settings.monitor)
+    if not missing:
+        return [Check(name="alerts", ok=True, found=f"{len(rules.WATCHED)} rules, each with a procedure")]
+    found = "; ".join(missing) if required else "no procedures are configured"
+    advice = f"say {', '.join(rules.PROCEDURE)} in [tool.nbship.alerts]"
+    return [Check(name="alerts", ok=False, found=found, help=advice, required=required)]
+
+
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor_command(*, as_json: bool) -> None:
-    """Say what is installed, where things are, and which of the four basics are in place."""
+    """Say what is installed, where things are, and which of the four basics are in place.
+
+    Fails where alerts have no owner, action, escalation and runbook although something is monitored.
+    """
     checks = examine(Path.cwd())
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=2))
-        return
+    else:
+        _print(checks)
+    raise SystemExit(int(any(check.required and not check.ok for check in checks)))
+
+
+def _print(checks: list[Check]) -> None:
     width = max(len(check.name) for check in checks)
     for check in checks:
         mark = click.style("ok", fg="green") if check.ok else click.style("--", fg="yellow")

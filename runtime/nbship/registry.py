@@ -136,6 +136,11 @@ class Registry:
             )
             self._tag(version, names.TAG_DRIFT, head.severity)
 
+    def record_alerts(self, version: ModelVersion, alerts: str) -> None:
+        """Keep the open alerts of a version, where whoever reaches the registry sees them."""
+        with self._speaking():
+            self._tag(version, names.TAG_ALERTS, alerts)
+
     def windows(self, version: ModelVersion) -> list[tuple[Window, str]]:
         """Give the windows that a version has been compared with, oldest first, and where each report is."""
         rows = [

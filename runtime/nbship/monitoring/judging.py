@@ -196,8 +196,13 @@ def observations(judgement: Judgement) -> list[Observation]:
     return found
 
 
+def tier_of(severity: Severity) -> Tier | None:
+    """Give the tier of an alert of that severity; None where nothing is to be raised."""
+    return None if severity == "none" or severity == "too_few" else severity  # noqa: PLR1714  # what pyright narrows by
+
+
 def _drift(rule: str, feature: FeatureDrift) -> Observation:
-    tier = next((tier for tier in TIERS if tier == feature.severity), None)
+    tier = tier_of(feature.severity)
     known = feature.severity != "too_few"
     return Observation(rule=rule, subject=feature.feature, tier=tier, reason=feature.reason, known=known)
 
@@ -207,7 +212,8 @@ def _errors(judgement: Judgement) -> Observation:
 
     failed, rows = judgement.failed, judgement.rows
     surely = float(special.betaincinv(failed, rows - failed + 1, 1 - _SURE)) if failed else 0.0
-    over = [tier for tier, rate in zip(TIERS, ERROR_RATES, strict=True) if surely > rate]
-    tier: Tier | None = over[-1] if over else None
+    tier: Tier | None = None
+    for level, rate in zip(TIERS, ERROR_RATES, strict=True):
+        tier = level if surely > rate else tier
     reason = f"{failed:,} of {rows:,} predictions failed ({failed / rows:.1%}, surely above {surely:.2%})"
     return Observation(rule="errors", subject="predictions", tier=tier, reason=reason)

@@ -14,9 +14,10 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from nbship import store
 from nbship.alerts.lifecycle import Alert, Event
@@ -44,6 +45,7 @@ _windows = sa.Table(
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("late", sa.Integer, nullable=False, default=0),
     sa.Column("judged_at", sa.String(40), nullable=False),
+    sa.Column("shown", sa.Boolean, nullable=False, default=False),
     sa.Column("document", sa.Text, nullable=False),
 )
 _takes = sa.Table(
@@ -162,7 +164,7 @@ class Ledger:
     def _make_tables(self) -> None:
         try:
             _meta.create_all(self._engine)
-        except (sa.exc.OperationalError, sa.exc.ProgrammingError):  # another process was making them
+        except (exc.OperationalError, exc.ProgrammingError):  # another process was making them
             _meta.create_all(self._engine)
 
     def close(self) -> None:
@@ -184,7 +186,7 @@ class Ledger:
 
     def _ensure(self, stream: Stream) -> None:
         values = {"stream": stream.key, "model": stream.model, "version": stream.version, "passes": 0}
-        with self._speaking(), contextlib.suppress(sa.exc.IntegrityError), self._engine.begin() as connection:
+        with self._speaking(), contextlib.suppress(exc.IntegrityError), self._engine.begin() as connection:
             here = connection.execute(sa.select(_streams.c.stream).where(_streams.c.stream == stream.key))
             if here.first() is None:
                 connection.execute(sa.insert(_streams).values(values))
@@ -225,6 +227,20 @@ class Ledger:
         columns = (_windows.c.document, _windows.c.late, _windows.c.judged_at)
         query = sa.select(*columns).where(_windows.c.stream == stream.key).order_by(_windows.c.window.desc())
         return [_judged(row) for row in reversed(self._rows(query.limit(last)))]
+
+    def unshown(self, stream: Stream) -> list[Judged]:
+        """Give the windows that the registry does not have yet, oldest first."""
+        columns = (_windows.c.document, _windows.c.late, _windows.c.judged_at)
+        mine = (_windows.c.stream == stream.key, ~_windows.c.shown)
+        return [
+            _judged(row) for row in self._rows(sa.select(*columns).where(*mine).order_by(_windows.c.window))
+        ]
+
+    def mark_shown(self, stream: Stream, window: str) -> None:
+        """Note that the registry has a window."""
+        mine = (_windows.c.stream == stream.key, _windows.c.window == window)
+        with self._speaking(), self._engine.begin() as connection:
+            connection.execute(sa.update(_windows).where(*mine).values(shown=True))
 
     def streams(self, model: str | None = None) -> list[Stream]:
         """Give the streams that are watched."""
@@ -287,9 +303,9 @@ class Ledger:
     def _speaking(self) -> Generator[None]:
         try:
             yield
-        except sa.exc.IntegrityError as error:
+        except exc.IntegrityError as error:
             raise AlreadyDoneError("another monitor has done this window", where=self.shown) from error
-        except (sa.exc.SQLAlchemyError, ModuleNotFoundError, OSError) as error:
+        except (exc.SQLAlchemyError, ModuleNotFoundError, OSError) as error:
             said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
             raise StoreError(
                 f"the state database does not answer: {said}",
@@ -315,7 +331,7 @@ class Entry:
             "judged_at": at.isoformat(),
             "document": json.dumps(judgement.to_json()),
         }
-        self._connection.execute(sa.insert(_windows).values(late=0, **values))
+        self._connection.execute(sa.insert(_windows).values(late=0, shown=False, **values))
         self._take(judgement.window, takes, late=False)
 
     def add_late(self, window: str, takes: Sequence[Take]) -> None:
@@ -426,7 +442,7 @@ def _plain(alert: Alert) -> dict[str, Any]:
 
 
 def _alert_from(document: Mapping[str, Any]) -> Alert:
-    given = cast("dict[str, Any]", dict(document))
+    given = dict(document)
     given["since"] = datetime.fromisoformat(given["since"])
     return Alert(**given)
 

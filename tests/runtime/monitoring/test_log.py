@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -260,4 +259,4 @@ def test_writers_killed_at_any_moment_leave_what_they_had_flushed(tmp_path: Path
 def test_repeated_request_ids_are_counted() -> None:
     table, _ = records.as_table([asked(1), asked(1), asked(2)])
     assert records.repeated(table) == 1
-    assert pc.sum(table.column("output.prediction")).as_py() == 4
+    assert table.column("output.prediction").to_pylist() == [1, 1, 2]

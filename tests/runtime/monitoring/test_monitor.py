@@ -9,7 +9,7 @@ import pytest
 from world import DAY, START, World
 
 from nbship.alerts.lifecycle import Policy
-from nbship.errors import DataError, StoreError
+from nbship.errors import StoreError
 from nbship.monitoring.ledger import AlreadyDoneError, Ledger
 from nbship.monitoring.monitor import Pass
 from nbship.monitoring.windows import Take
@@ -128,7 +128,7 @@ def test_bad_input_is_told(world: World, inputs: dict[str, object], severity: st
 
 def test_repeated_request_ids_are_told(world: World) -> None:
     world.rows(0)
-    world._asked = 0
+    world.asked = 0
     world.rows(0)
     ((_, judgement),) = world.run(1.1).judged
     assert judgement.repeated == 300
@@ -177,18 +177,10 @@ def test_parts_and_rows_that_are_gone_are_told(world: World) -> None:
 def test_a_version_without_a_reference_does_not_stop_the_others(world: World) -> None:
     world.rows(0, version=2)
     world.rows(0)
-    monitor = world.monitor()
-    world.now = START + 1.1 * DAY
-
-    def references(version: int) -> object:
-        if version == 1:
-            raise DataError("version 1 has no reference profile")
-        return world.reference(version)
-
-    monitor._references = references  # type: ignore[assignment]  # only what it gives matters
-    done = monitor.run()
+    world.unknown.add(1)
+    done = world.run(1.1)
     assert [stream.version for stream, _ in done.judged] == [2]
-    assert done.problems == ["version 1: version 1 has no reference profile"]
+    assert done.problems == ["version 1: there is no reference profile"]
 
 
 def test_count_windows_take_rows_as_they_arrive(counted: World) -> None:
@@ -214,9 +206,7 @@ def test_two_monitors_at_once_count_every_row_once(world: World) -> None:
     def run() -> None:
         ledger = Ledger(world.url)
         try:
-            monitor = world.monitor()
-            monitor._ledger = ledger
-            monitor.run()
+            world.monitor(ledger).run()
         except Exception as error:  # noqa: BLE001  # shown below
             failures.append(error)
         finally:
@@ -270,8 +260,8 @@ def test_a_policy_waits_for_more_windows(tmp_path: Path) -> None:
 def test_hours_without_rows_are_passed_in_one_go(tmp_path: Path) -> None:
     world = World(tmp_path, cut="1h")
     world.rows(0, 60)
-    world.rows(30, 60)
-    world.now = START + 31 * DAY + timedelta(hours=1)
+    world.rows(3, 60)
+    world.now = START + 4 * DAY + timedelta(hours=1)
     done = world.run()
     assert sum(judgement.rows for _, judgement in done.judged) == 120
     world.close()

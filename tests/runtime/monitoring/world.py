@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from nbship.alerts.lifecycle import Policy
+from nbship.errors import DataError
 from nbship.monitoring.ledger import Ledger, Stream
 from nbship.monitoring.log import Log, Writer
 from nbship.monitoring.monitor import Monitor, Pass, Watch
@@ -34,13 +35,15 @@ class World:
         self.ledger = Ledger(self.url)
         self.now = START + DAY
         self.serving = {1}
+        self.unknown: set[int] = set()
         self.rng = np.random.default_rng(6)
         self.stream = Stream(model="m", version=1, cut=cut)
         self.watch = Watch(model="m", spec=spec or parse(cut), cut=cut, policies=policies, sinks=("log",))
-        self._asked = 0
+        self.asked = 0
 
     def reference(self, version: int) -> Profile:
-        assert version in {1, 2}
+        if version in self.unknown:
+            raise DataError("there is no reference profile")
         rng = np.random.default_rng(1)
         return profile(
             pd.DataFrame({"temp": rng.normal(size=2000), "city": rng.choice(list("abc"), size=2000)})
@@ -59,18 +62,18 @@ class World:
             }
             at = START + (day + place / number) * DAY
             self.writer.append(
-                Prediction(request=f"r{self._asked:07d}", at=at, version=given.pop("version", 1), **given)
+                Prediction(request=f"r{self.asked:07d}", at=at, version=given.pop("version", 1), **given)
             )
-            asked.append(f"r{self._asked:07d}")
-            self._asked += 1
+            asked.append(f"r{self.asked:07d}")
+            self.asked += 1
         self.writer.flush()
         return asked
 
-    def monitor(self) -> Monitor:
+    def monitor(self, ledger: Ledger | None = None) -> Monitor:
         return Monitor(
             self.watch,
             log=self.log,
-            ledger=self.ledger,
+            ledger=ledger or self.ledger,
             references=self.reference,
             serving=lambda: self.serving,
             clock=lambda: self.now,
