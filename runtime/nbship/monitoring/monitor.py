@@ -18,7 +18,7 @@ import pyarrow as pa
 from nbship.alerts import lifecycle
 from nbship.alerts.lifecycle import Observation, Policy
 from nbship.errors import DataError, NbshipError
-from nbship.monitoring import judging, records, windows
+from nbship.monitoring import judging, records, trend, windows
 from nbship.monitoring import log as logs
 from nbship.monitoring.judging import Judgement
 from nbship.monitoring.ledger import AlreadyDoneError, Entry, Ledger, Stream
@@ -131,7 +131,9 @@ class Monitor:
             else:
                 judgement = self._judge(entry, task, rows, reference)
                 entry.add_window(judgement, task.takes, at=self._clock())
-                self._observe(entry, judging.observations(judgement), judgement.window)
+                ahead = trend.forecasts(entry.history(last=trend.MOST_WINDOWS))
+                seen = [*judging.observations(judgement), *trend.observations(ahead)]
+                self._observe(entry, seen, judgement.window)
         if judgement is None:
             done.late += task.rows
         else:
