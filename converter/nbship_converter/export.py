@@ -41,6 +41,7 @@ from nbship_converter.read import load, read
 from nbship_converter.run import CELL_TIMEOUT_S, clean_run
 from nbship_converter.runs import recall, remember
 from nbship_converter.secrets import lift_secrets
+from nbship_converter.serving import serve
 from nbship_converter.settle import settle
 from nbship_converter.testimony import Run
 from nbship_converter.verify import Verification
@@ -174,11 +175,12 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
             repository,
             {"pyproject.toml": with_thresholds(settled, verification.measures, plan.facts).encode()},
         )
+        served = serve(plan, repository, verification, options.say)
         locks = _locked(repository, destination, plan.facts, options)
         fill(repository, {name: text.encode() for name, text in locks.files.items()})
         ignored = (repository / ".gitignore").read_bytes() + shared.ignored().encode()
         fill(repository, {**shared.files(notebook.parent, settings), ".gitignore": ignored})
-        findings += [*found, *polish(repository), *_pointed(shared), *locks.findings]
+        findings += [*found, *served, *polish(repository), *_pointed(shared), *locks.findings]
         placed = place(
             repository,
             destination,

@@ -55,6 +55,22 @@ CODES: dict[str, tuple[Severity, str]] = {
         "warning",
         "Upgrade what the message of `uv pip compile --group dev --constraints requirements.lock` names, and export again.",
     ),
+    "NB431": (
+        "warning",
+        "Learn it from the training rows first (an aggregate, then `map` or `merge`), or leave the feature out.",
+    ),
+    "NB432": ("warning", "Take the column out of the features: when it is to be predicted, nobody knows it."),
+    "NB433": ("warning", "Look at what the line computes for one row alone, and at what it takes from others."),
+    "NB434": (
+        "warning",
+        "Read the records with pandas, into a table of their own, and compute the features from it.",
+    ),
+    "NB435": ("warning", "Keep the table's index, or split it with `train_test_split`."),
+    "NB436": ("warning", "Split first, and fit on the training rows alone: the metrics look too good."),
+    "NB437": (
+        "warning",
+        "Write the step with a fitted object (a scaler, an encoder), or value by value, so that it works on one row.",
+    ),
     "NB440": (
         "info",
         "`nbship check data` cannot read it: hold it against `contracts.py` where you load it.",

@@ -1,0 +1,239 @@
+"""The trial of an inference path: what a Predictor says of the notebook's own rows must be what the notebook said.
+
+``python -m nbship_magics.served SOURCE DATA OUTPUT < WANTED`` runs an exported package in its own process; WANTED is a JSON object
+with ``package, module, read, model, features, labels, predictions, columns``. It prints one JSON object: ``status``, and what was seen.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from nbship.canonical import seed_generators
+
+__all__ = ["trial"]
+
+#: Records that are tried one by one.
+ALONE = 50
+#: Sums of floats may differ in the last digits with the number of rows computed at once.
+CLOSE = 1e-9
+
+
+class Splits:
+    """Watches ``train_test_split``: which position of its input each part of its output has."""
+
+    def __init__(self) -> None:
+        import numpy as np
+        from sklearn import model_selection
+
+        self.seen: list[tuple[Any, Any]] = []
+        split = model_selection.train_test_split
+
+        def watched(*tables: Any, **options: Any) -> list[Any]:
+            count = tables[0].shape[0] if hasattr(tables[0], "shape") else len(tables[0])
+            *parts, first, second = split(*tables, np.arange(count), **options)
+            self.seen += [(part, (count, (first, second)[place % 2])) for place, part in enumerate(parts)]
+            return parts
+
+        model_selection.train_test_split = watched
+
+    def of(self, part: Any) -> tuple[int, Any] | None:
+        """Give (rows of the whole, positions) of a part of a split, None for anything else."""
+        return next((positions for other, positions in self.seen if other is part), None)
+
+
+def trial(source: Path, data: Path | None, output: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the package, make its Predictor, and compare it with the notebook's predictions."""
+    import numpy as np
+
+    sys.path.insert(0, str(source))
+    splits = Splits()
+    seed_generators()
+    package = wanted["package"]
+    config = import_module(f"{package}.config").Config(data_dir=data, output_dir=output)
+    results = import_module(f"{package}.pipeline").run(config)
+    features = getattr(results, wanted["features"])
+    named = wanted.get("predictions")
+    said = getattr(results, named) if named else getattr(results, wanted["model"]).predict(features)
+    expected = np.asarray(said)
+    module = import_module(f"{package}.{wanted['module']}")
+    read = getattr(module, wanted["read"])
+    table = read(config) if signature(read).parameters else read()
+    rows = _rows(table, results, features, wanted.get("labels"), splits)
+    if rows is None or len(rows) != len(expected):
+        return {"status": "lost"}
+    predictor = module.Predictor.trained(results, config)
+    return _compared(predictor, table, np.asarray(rows), expected, features)
+
+
+def _rows(table: Any, results: Any, features: Any, labels: str | None, splits: Splits) -> Any:
+    """Give the positions in the table of the rows that the model is judged on, None where nothing tells."""
+    import pandas as pd
+
+    named = [features, getattr(results, labels) if labels else None]
+    for value in named:
+        index = getattr(value, "index", None)
+        if isinstance(index, pd.Index) and _is_a_part(index, table.index):
+            return table.index.get_indexer(index)
+    for value in named:
+        part = splits.of(value)
+        if part is not None:
+            whole, positions = part
+            return positions if whole == len(table) else _through(results, table, whole, positions)
+    if getattr(features, "shape", (0,))[0] == len(table):
+        return range(len(table))
+    return None
+
+
+def _is_a_part(index: Any, whole: Any) -> bool:
+    """Whether labels are those of the table: numbers that were given anew tell nothing."""
+    anew = len(index) < len(whole) and list(index) == list(range(len(index)))
+    return bool(whole.is_unique and index.isin(whole).all() and not anew)
+
+
+def _through(results: Any, table: Any, whole: int, positions: Any) -> Any:
+    """Give positions in the table by the labels of a table or column that has the rows of the split's input."""
+    for field in fields(results):
+        value = getattr(results, field.name)
+        index = getattr(value, "index", None)
+        if index is not None and hasattr(value, "iloc") and len(value) == whole and _is_a_part(index, table.index):
+            return table.index.get_indexer(index[positions])
+    return None
+
+
+def _compared(predictor: Any, table: Any, rows: Any, expected: Any, features: Any) -> dict[str, Any]:
+    import numpy as np
+
+    required = list(table.columns)
+    module = sys.modules[type(predictor).__module__]
+    records = table.iloc[rows]
+    try:
+        found = predictor.features(records)
+        differs = _first_difference(found, features)
+        predicted = predictor.predict(records)
+        if not _same(predicted, expected):
+            return {"status": "different", "what": "all at once", "where": differs, **_example(predicted, expected, rows)}
+        for place in np.unique(np.linspace(0, len(rows) - 1, min(ALONE, len(rows))).astype(int)):
+            row = table.iloc[[rows[place]]]
+            for alone in (predictor.predict(row), [predictor.predict_one(row.to_dict("records")[0])]):
+                if not _same(alone, expected[[place]]):
+                    where = _first_difference(predictor.features(row), _at(features, place))
+                    return {"status": "different", "what": "alone", "where": where, **_example(alone, expected[[place]], rows[[place]])}
+        order = np.random.default_rng(0).permutation(len(rows))
+        if not _same(predictor.predict(table.iloc[rows[order]]), expected[order]):
+            return {"status": "different", "what": "in another order", "where": differs}
+        required = _needed(predictor, module, table, records, expected, found)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is told
+        return {"status": "raised", "error": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
+    exact = bool(np.array_equal(np.asarray(list(predicted)), expected.reshape(len(expected), *expected.shape[1:]).squeeze()))
+    return {"status": "equal", "exact": exact, "rows": [int(row) for row in rows], "required": required}
+
+
+def _needed(predictor: Any, module: Any, table: Any, records: Any, expected: Any, features: Any) -> list[Any]:
+    """Give the columns whose values the features or their coming about depend on, for at least one of the rows."""
+    import numpy as np
+
+    order = np.random.default_rng(1).permutation(len(table))[: len(records)]
+    needed = []
+    for name in table.columns:
+        others = table[name].to_numpy()[np.resize(order, len(records))]
+        changed = records.assign(**{name: others}) if isinstance(name, str) else _put(records, name, others)
+        if not _unmoved(predictor, records.drop(columns=[name]), features) or not _unmoved(predictor, changed, features):
+            needed.append(name)
+    if len(needed) < len(table.columns) and not _same(predictor.predict(records[needed]), expected):
+        return list(table.columns)
+    return needed
+
+
+def _put(records: Any, name: Any, values: Any) -> Any:
+    changed = records.copy()
+    changed[name] = values
+    return changed
+
+
+def _unmoved(predictor: Any, records: Any, features: Any) -> bool:
+    try:
+        return _first_difference(predictor.features(records), features) == ""
+    except Exception:  # noqa: BLE001  # a value that is not understood is one that is looked at
+        return False
+
+
+def _same(found: Any, expected: Any) -> bool:
+    import numpy as np
+
+    found = np.asarray(list(found))
+    expected = np.asarray(expected)
+    if found.size != expected.size:
+        return False
+    found, expected = found.reshape(-1), expected.reshape(-1)
+    if expected.dtype.kind in "fc" and found.dtype.kind in "fciu":
+        return bool(np.allclose(found, expected, rtol=CLOSE, atol=0, equal_nan=True))
+    return bool((found == expected).all())
+
+
+def _example(found: Any, expected: Any, rows: Any) -> dict[str, Any]:
+    import numpy as np
+
+    values = np.asarray(list(found)).reshape(-1)
+    wanted = np.asarray(expected).reshape(-1)
+    if len(values) != len(wanted):
+        return {"row": None, "found": f"{len(values)} predictions", "expected": f"{len(wanted)}"}
+    differ = [place for place in range(len(values)) if not _same(values[[place]], wanted[[place]])]
+    first = differ[0] if differ else 0
+    row = int(rows[first]) if first < len(rows) else None
+    return {"row": row, "found": repr(values[first].item()), "expected": repr(wanted[first].item()), "differ": len(differ)}
+
+
+def _at(features: Any, place: Any) -> Any:
+    return features.iloc[[place]] if hasattr(features, "iloc") else features[[place]]
+
+
+def _first_difference(found: Any, features: Any) -> str:
+    """Give the first feature that differs, "" for none."""
+    import numpy as np
+
+    if hasattr(features, "columns") and hasattr(found, "columns"):
+        if list(found.columns) != list(features.columns):
+            odd = [str(name) for name in set(found.columns) ^ set(features.columns)]
+            return f"the columns are others: {', '.join(sorted(odd)[:5]) or 'another order'}"
+        for name in features.columns:
+            if not _same_values(found[name].to_numpy(), features[name].to_numpy()):
+                return str(name)
+        return ""
+    first, second = (np.asarray(value.todense()) if hasattr(value, "todense") else np.asarray(value) for value in (found, features))
+    if first.shape != second.shape:
+        return f"the shape is {first.shape[1:]} and not {second.shape[1:]}"
+    if first.ndim == 2:  # noqa: PLR2004  # rows and columns
+        for place in range(first.shape[1]):
+            if not _same_values(first[:, place], second[:, place]):
+                return f"column {place}"
+        return ""
+    return "" if _same_values(first, second) else "the values"
+
+
+def _same_values(found: Any, expected: Any) -> bool:
+    import numpy as np
+    import pandas as pd
+
+    if len(found) != len(expected):
+        return False
+    if found.dtype.kind in "fc" or expected.dtype.kind in "fc":
+        try:
+            return bool(np.allclose(found.astype(float), expected.astype(float), rtol=1e-12, atol=1e-15, equal_nan=True))
+        except (TypeError, ValueError):
+            return False
+    return bool(((found == expected) | (pd.isna(found) & pd.isna(expected))).all())
+
+
+if __name__ == "__main__":
+    _source, _data, _output = sys.argv[1:4]
+    _told = sys.stdout
+    sys.stdout = sys.stderr  # the notebook's own prints
+    _result = trial(Path(_source), Path(_data) if _data else None, Path(_output), json.load(sys.stdin))
+    _told.write(json.dumps(_result))
