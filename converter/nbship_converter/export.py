@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from nbship_converter.effects import outward, refuse_questions
 from nbship_converter.environment import DEVELOPMENT, LOCK, Locks, locked
 from nbship_converter.environment.index import ask
 from nbship_converter.evaluation import evaluation_of
+from nbship_converter.expectations import untested
+from nbship_converter.expectations.observe import Observed, observe
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Facts, Notebook, Program
 from nbship_converter.merge import (
@@ -36,7 +39,7 @@ from nbship_converter.paths import data_name
 from nbship_converter.pointing import Delivery, delivery, shared_store
 from nbship_converter.polish import polish
 from nbship_converter.project import Project, documents, sources
-from nbship_converter.proof import prove
+from nbship_converter.proof import link_data, prove
 from nbship_converter.read import load, read
 from nbship_converter.run import CELL_TIMEOUT_S, clean_run
 from nbship_converter.runs import recall, remember
@@ -169,7 +172,9 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
             found = [
                 Finding(code="NB404", message=f"the package was not compared with the notebook{unknown}")
             ]
-        fill(repository, documents(plan, verification))
+        observed = _observed(plan, repository) if verification.ran else {}
+        found += untested(program, verification, observed) if verification.ran else []
+        fill(repository, documents(plan, verification, observed))
         settled = (repository / "pyproject.toml").read_text(encoding="utf-8")
         fill(
             repository,
@@ -293,6 +298,20 @@ def data_files(folder: Path, facts: Facts) -> dict[str, Path]:
 def listed_folders(folder: Path, facts: Facts) -> set[str]:
     """Give the names below ``data/`` of the folders that the notebook listed; "" is ``data/`` itself."""
     return {data_name(path) for path in facts.reads if (folder / path).is_dir()}
+
+
+def _observed(plan: Project, repository: Path) -> dict[str, Observed]:
+    """Give what each step did when the package was run as its tests run it."""
+    with tempfile.TemporaryDirectory(prefix="nbship-data-") as scratch:
+        link_data(plan, Path(scratch))
+        return observe(
+            plan.program,
+            repository,
+            plan.package,
+            python=plan.python,
+            data=Path(scratch),
+            variables=plan.environment,
+        )
 
 
 def _pointed(shared: Delivery) -> list[Finding]:

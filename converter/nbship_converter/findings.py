@@ -55,6 +55,10 @@ CODES: dict[str, tuple[Severity, str]] = {
         "warning",
         "Upgrade what the message of `uv pip compile --group dev --constraints requirements.lock` names, and export again.",
     ),
+    "NB420": (
+        "warning",
+        "Write a test for the step in the repository's `tests`; it stays when you export again.",
+    ),
     "NB431": (
         "warning",
         "Learn it from the training rows first (an aggregate, then `map` or `merge`), or leave the feature out.",

@@ -19,7 +19,8 @@ from nbship_converter.environment import LOCK, unhashed
 from nbship_converter.environment.needs import needs_of
 from nbship_converter.environment.sources import reads_data, without_group, without_sources
 from nbship_converter.evaluation import Evaluation
-from nbship_converter.expectations import module_tests, seeded, with_environment
+from nbship_converter.expectations import module_tests, seeded, trimmed, with_environment
+from nbship_converter.expectations.observe import Observed
 from nbship_converter.ir import Cell, Facts, Program
 from nbship_converter.secrets import redacted
 from nbship_converter.verify import Verification
@@ -91,9 +92,13 @@ def sources(plan: Project) -> dict[str, bytes]:
     return _encoded(files, plan)
 
 
-def documents(plan: Project, verification: Verification) -> dict[str, bytes]:
+def documents(
+    plan: Project, verification: Verification, observed: Mapping[str, Observed]
+) -> dict[str, bytes]:
     """Give what can only be written once the package was compared: tests, README, expected fingerprints."""
-    files = module_tests(plan.program, plan.facts, plan.package, verification)
+    files = module_tests(plan.program, plan.package, verification, observed)
+    recording = _renamed(_template()["tests/recording.py"], plan.package)
+    files["tests/recording.py"] = trimmed(recording, files.values())
     files[".nbship/expected.json"] = _json(_expected(plan, verification))
     files["README.md"] = readme(plan.program, plan.facts, plan.package, verification, pointed=plan.pointed)
     return _encoded(files, plan)

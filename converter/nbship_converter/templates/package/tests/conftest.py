@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from recording import Recording, record
 
 from notebook_package.config import Config
-from notebook_package.pipeline import Results, run
+from notebook_package.pipeline import Results
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +18,12 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
 
 
 @pytest.fixture(scope="session")
-def results(config: Config) -> Results:
+def recorded(config: Config) -> Recording:
+    """What each step did with the notebook's own settings."""
+    return record(config)
+
+
+@pytest.fixture(scope="session")
+def results(recorded: Recording) -> Results:
     """What the pipeline makes with the notebook's own settings."""
-    return run(config)
+    return recorded.results

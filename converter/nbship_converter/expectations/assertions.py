@@ -1,0 +1,133 @@
+"""Observations -> the lines of a test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from nbship_converter.expectations.observe import Check, Observed
+from nbship_converter.ir import Step
+
+__all__ = ["sensitive", "step_tests"]
+
+#: Assertions in one test beyond which nobody reads them.
+MOST_CHECKS = 16
+#: Lines that a step printed, drawings it made.
+MOST_LINES = 10
+#: Decimal places to which expected numbers are written.
+DIGITS = 10
+
+
+def step_tests(step: Step, name: str, seen: Observed, steady: frozenset[str]) -> list[str]:
+    """Give the tests of one step: one for each thing it makes, one for what it says, draws and writes."""
+    tests: list[str] = []
+    numbers: list[str] = []
+    whole: dict[str, str] = {}
+    for output in step.outputs:
+        checks = seen.made.get(output, ()) if output in steady else ()
+        place = f'recorded["{name}"].made' + (f".{output}" if len(step.outputs) > 1 else "")
+        if len(checks) == 1 and checks[0].expression in ("{}", "{}.item()"):
+            numbers.append(_assertion(checks[0], place))
+        elif checks:
+            lines = [f"made = {place}", *_lines(checks, place, whole)]
+            tests.append(_test(f"{step.name}_makes_{output}", lines))
+    if numbers:
+        tests.append(_test(f"{step.name}_comes_to_the_same_numbers", numbers))
+    if seen.said:
+        tests.append(_test(f"{step.name}_says_the_same", _said(name, seen)))
+    if seen.drew:
+        tests.append(_test(f"{step.name}_draws_the_same", _listed(f'recorded["{name}"].drew', seen.drew)))
+    if seen.wrote:
+        tests.append(_test(f"{step.name}_writes_its_files", _listed(f'recorded["{name}"].wrote', seen.wrote)))
+    return tests
+
+
+def _test(name: str, lines: list[str]) -> str:
+    body = "\n".join(f"    {line}" for line in lines)
+    return f"def test_{name}(recorded: Recording) -> None:\n{body}\n"
+
+
+def _said(name: str, seen: Observed) -> list[str]:
+    if seen.whole and len(seen.said) <= MOST_LINES:
+        return [f'assert recorded["{name}"].said == {list(seen.said)!r}']
+    lines = list(dict.fromkeys(seen.said))[:MOST_LINES]
+    return [f'said = recorded["{name}"].said', *(f"assert {line!r} in said" for line in lines)]
+
+
+def _listed(place: str, items: tuple[str, ...]) -> list[str]:
+    if len(items) <= MOST_LINES:
+        return [f"assert {place} == {list(items)!r}"]
+    return [
+        f"assert len({place}) == {len(items)}",
+        f"assert {place}[:{MOST_LINES}] == {list(items[:MOST_LINES])!r}",
+    ]
+
+
+def _lines(checks: tuple[Check, ...], place: str, whole: dict[str, str]) -> Iterator[str]:
+    """Yield assertions; a long table of columns that an earlier result has too is not written twice."""
+    for check in checks[:MOST_CHECKS]:
+        text = repr(check.value)
+        if check.expression == "dtypes({})" and text in whole:
+            yield f"assert dtypes(made) == dtypes({whole[text]})"
+            continue
+        if check.expression == "dtypes({})" and len(text) > 100:  # noqa: PLR2004  # one line
+            whole[text] = place
+        yield _assertion(check, "made")
+
+
+def _assertion(check: Check, value: str) -> str:
+    expression = check.expression.format(value)
+    if check.expression.endswith(" is None"):
+        return f"assert {expression}"
+    if check.value is None or isinstance(check.value, bool):
+        return f"assert {expression} is {check.value!r}"
+    return f"assert {expression} == {_literal(check.value, _tolerance(check))}"
+
+
+def _tolerance(check: Check) -> str:
+    return ", rel=1e-3" if check.firmness == "loose" else ""
+
+
+def _literal(value: Any, tolerance: str) -> str:
+    """Write a literal in which every float is approximate."""
+    if isinstance(value, float):
+        return f"approx({_number(value)}{tolerance})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {_literal(item, tolerance)}" for key, item in value.items()) + "}"
+    if isinstance(value, list) and value and all(isinstance(item, float) for item in value):
+        return f"approx({_row(value)}{tolerance}{_slack(value)})"
+    if isinstance(value, (list, tuple)) and not _is_exact(value):
+        inner = ", ".join(_literal(item, tolerance) for item in value)
+        comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+        return f"[{inner}]" if isinstance(value, list) else f"({inner}{comma})"
+    return repr(value)
+
+
+def _is_exact(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_exact(item) for item in value)
+    return not isinstance(value, (float, dict))
+
+
+def _row(values: list[float]) -> str:
+    scale = max(map(abs, values))
+    return "[" + ", ".join("0.0" if abs(v) < 1e-9 * scale else _number(v) for v in values) + "]"
+
+
+def _slack(values: list[float]) -> str:
+    """Give the absolute tolerance that a list needs in which some numbers are nothing beside the greatest."""
+    scale = max(map(abs, values))
+    if not any(abs(value) < 1e-9 * scale for value in values) or scale == 0:
+        return ""
+    return f", abs=1e{math.ceil(math.log10(scale)) - 9}"
+
+
+def _number(value: float) -> str:
+    return repr(float(f"{value:.{DIGITS}g}"))
+
+
+def sensitive(step: Step, seen: Observed, steady: frozenset[str]) -> bool:
+    """Whether some test of a step fails when its body gives back its inputs, or nothing."""
+    made = any(name in steady and name not in seen.kept for name in seen.made if name in step.outputs)
+    return made or bool(seen.said or seen.drew or seen.wrote)

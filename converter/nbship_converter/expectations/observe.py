@@ -1,0 +1,190 @@
+"""What a run of the package may be held to: observed twice, and only what both runs agree on.
+
+The second run has another order of hashing, other random numbers where the tests fix none, one thread, and the plainest
+kernels for linear algebra: what differs there would differ on another machine.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from nbship.canonical import SEED
+from nbship_converter.ir import Program, Step
+
+__all__ = ["Check", "Observed", "agreed", "called", "observe"]
+
+#: Relative differences up to which a number is asserted as it is, and up to which it is asserted loosely.
+STEADY, LOOSE = 1e-9, 1e-6
+
+Firmness = Literal["firm", "loose"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """An expression with ``{}`` for a value, and what it comes to."""
+
+    expression: str
+    value: Any
+    firmness: Firmness = "firm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """What one step made, by name, said, drew and wrote.
+
+    ``kept`` names what a step that gave back its inputs would have made just so.
+    """
+
+    made: Mapping[str, tuple[Check, ...]] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    said: tuple[str, ...] = ()
+    whole: bool = True
+    drew: tuple[str, ...] = ()
+    wrote: tuple[str, ...] = ()
+
+
+def observe(
+    program: Program, repository: Path, package: str, *, python: str, data: Path, variables: Iterable[str]
+) -> dict[str, Observed]:
+    """Run the package of a repository twice as its tests will, and give what both runs agree on, by step.
+
+    Empty where it does not run that way.
+    """
+    request = {
+        "source": str(repository / "src"),
+        "tests": str(repository / "tests"),
+        "package": package,
+        "data": str(data),
+        "steps": {called(step, program): list(step.outputs) for step in program.steps},
+        "fixed": SEED if program.unseeded is not None else None,
+    }
+    unset = dict.fromkeys(variables, "not-set-in-tests")
+    first = _run({**request, "seed": SEED}, python, unset)
+    second = _run({**request, "seed": SEED + 1}, python, {**unset, **_ELSEWHERE}) if first else {}
+    return {name: agreed(first[name], second[name]) for name in first if name in second}
+
+
+#: Makes this machine compute like another one.
+_ELSEWHERE = {
+    "PYTHONHASHSEED": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OPENBLAS_CORETYPE": "Nehalem",
+}
+
+
+def called(step: Step, program: Program) -> str:
+    """Give the name under which ``pipeline`` knows a step."""
+    variables = {name for one in program.steps for name in (*one.inputs, *one.outputs)}
+    taken = variables | set(program.results) | {"run", "config"}
+    return f"{step.name}_step" if step.name in taken else step.name
+
+
+def _run(request: dict[str, Any], python: str, variables: Mapping[str, str]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="nbship-observe-") as scratch:
+        out = Path(scratch) / "observed.json"
+        elsewhere = Path(scratch) / "elsewhere"
+        elsewhere.mkdir()
+        full = {**request, "out": str(out), "output": str(Path(scratch) / "output")}
+        environment = {**os.environ, "PYTHONHASHSEED": "0", "MPLBACKEND": "agg", **variables}
+        environment.pop("PYTHONPATH", None)
+        done = subprocess.run(
+            [python, "-m", "nbship_magics.observe", json.dumps(full)],
+            cwd=elsewhere,
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode != 0 or not out.exists():
+            return {}
+        told: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+        return told
+
+
+def agreed(first: Mapping[str, Any], second: Mapping[str, Any]) -> Observed:
+    """Give what two observations of one step agree on."""
+    made = {
+        name: tuple(_checks(pairs, dict(second["made"].get(name, ()))))
+        for name, pairs in first["made"].items()
+    }
+    lines = set(second["said"])
+    said = [line for line in first["said"] if line in lines and _is_tellable(line)]
+    return Observed(
+        made={name: checks for name, checks in made.items() if checks},
+        kept=frozenset(
+            name
+            for name, kept in first["kept"].items()
+            if all(
+                repr(check.value) == kept.get(check.expression)
+                for check in made[name]
+                if check.firmness == "firm"
+            )
+        ),
+        said=tuple(said),
+        whole=len(said) == len(first["said"]),
+        drew=tuple(first["drew"]) if first["drew"] == second["drew"] else (),
+        wrote=tuple(first["wrote"]) if first["wrote"] == second["wrote"] else (),
+    )
+
+
+def _checks(pairs: Iterable[tuple[str, str]], other: Mapping[str, str]) -> Iterable[Check]:
+    for expression, text in pairs:
+        try:
+            here, there = ast.literal_eval(text), ast.literal_eval(other[expression])
+        except (ValueError, SyntaxError, KeyError):  # not a number, or not said in the other run
+            continue
+        distance = _distance(here, there)
+        if distance <= LOOSE:
+            yield Check(expression=expression, value=here, firmness="firm" if distance <= STEADY else "loose")
+
+
+def _distance(here: Any, there: Any) -> float:
+    """Give the greatest relative difference of two literals of the same form, infinity where the form differs."""
+    if type(here) is not type(there):
+        return math.inf
+    if isinstance(here, float):
+        scale = max(abs(here), abs(there), 1e-12)
+        return abs(here - there) / scale if abs(here - there) > 1e-14 else 0.0  # noqa: PLR2004  # both are nought
+    if isinstance(here, dict):
+        if list(here) != list(there):
+            return math.inf
+        return max((_distance(value, there[key]) for key, value in here.items()), default=0.0)
+    if isinstance(here, (list, tuple)):
+        if len(here) != len(there):
+            return math.inf
+        scale = max((abs(value) for value in here if isinstance(value, float)), default=0.0)
+        return max(
+            (_distance(*pair) for pair in zip(here, there, strict=True) if not _are_nought(*pair, scale)),
+            default=0.0,
+        )
+    return 0.0 if here == there else math.inf
+
+
+def _are_nought(here: Any, there: Any, scale: float) -> bool:
+    """Whether two numbers of a list are both nothing beside its greatest."""
+    return isinstance(here, float) and isinstance(there, float) and max(abs(here), abs(there)) < 1e-9 * scale
+
+
+def _is_tellable(line: str) -> bool:
+    """Whether a printed line may stand in a test: a sentence, not a row of a table, no long number, nothing private."""
+    import re
+
+    text = line.strip()
+    return (
+        0 < len(text) <= 110  # noqa: PLR2004  # a line of code
+        and "  " not in text
+        and text.isprintable()
+        and not re.search(
+            r"\d\.\d{7,}|\S+@\S+\.\w|\d[\d ()/-]{8,}\d|[A-Za-z0-9+/_-]{32,}|://|0x[0-9a-f]+", text
+        )
+        and not re.search(r"\b(seconds?|secs?|ms|minutes?|time|took|elapsed)\b", text, re.IGNORECASE)
+    )
