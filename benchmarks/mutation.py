@@ -73,7 +73,10 @@ def main() -> int:
     parser.add_argument("--survivors", action="store_true", help="show what the tests did not notice")
     options = parser.parse_args()
     print(f"sample of at most {options.most} mutants, seed {SEED}")
-    print(f"{'notebook':40} {'mutants':>8} {'killed':>8} {'survived':>8} {'share':>7} {'seconds':>8}", flush=True)
+    print(
+        f"{'notebook':40} {'mutants':>8} {'killed':>8} {'survived':>8} {'share':>7} {'seconds':>8}",
+        flush=True,
+    )
     with TemporaryDirectory(prefix="nbship-mutation-") as scratch:
         python = _environment(Path(scratch) / "environment")
         for place, notebook in enumerate(options.notebooks):
@@ -85,7 +88,10 @@ def main() -> int:
             killed = sum(outcome in ("killed", "timeout", "segfault") for outcome in outcomes.values())
             share = f"{killed / max(len(outcomes), 1):7.0%}"
             left = len(outcomes) - killed
-            print(f"{notebook.stem[:40]:40} {len(outcomes):8} {killed:8} {left:8} {share} {seconds:8.0f}", flush=True)
+            print(
+                f"{notebook.stem[:40]:40} {len(outcomes):8} {killed:8} {left:8} {share} {seconds:8.0f}",
+                flush=True,
+            )
             if options.survivors:
                 for name, outcome in outcomes.items():
                     if outcome not in ("killed", "timeout", "segfault"):

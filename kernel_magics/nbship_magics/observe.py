@@ -51,9 +51,11 @@ def observe(request: Request) -> None:
     pipeline = import_module(f"{request.package}.pipeline")
     given: dict[str, dict[str, Any]] = {}
     for name, function in list(recording._steps()):  # noqa: SLF001  # the repository's helper is ours
-        setattr(pipeline, name, _remembering(name, function, given))
+        setattr(pipeline, name, _remembering(function, given))
     config = import_module(f"{request.package}.config").Config(
-        data_dir=Path(request.data) if request.data else None, output_dir=Path(request.output)
+        data_dir=Path(request.data) if request.data else None,
+        output_dir=Path(request.output),
+        figures_dir=Path(request.output) / "figures",
     )
     _seed(request)
     steps = recording.record(config).steps
@@ -73,7 +75,7 @@ def _seed(request: Request) -> None:
             sys.modules["numpy"].random.seed(request.fixed)
 
 
-def _remembering(name: str, function: Callable[..., Any], given: dict[str, dict[str, Any]]) -> Any:
+def _remembering(function: Callable[..., Any], given: dict[str, dict[str, Any]]) -> Any:
     """Wrap a step so that what goes in is kept as it was."""
     import functools
     import inspect
@@ -81,7 +83,7 @@ def _remembering(name: str, function: Callable[..., Any], given: dict[str, dict[
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
         names = [parameter for parameter in inspect.signature(function).parameters if parameter != "config"]
-        given[name] = {key: _copied(value) for key, value in zip(names, arguments, strict=False)}
+        given[function.__name__] = {key: _copied(value) for key, value in zip(names, arguments, strict=False)}
         return function(*arguments)
 
     return call if not inspect.iscoroutinefunction(function) else function
@@ -105,7 +107,14 @@ def _told(
         for name, pairs in told.items()
         if name in given
     }
-    return {"made": told, "kept": kept, "said": step.said, "drew": step.drew, "wrote": step.wrote}
+    return {
+        "made": told,
+        "kept": kept,
+        "said": step.said,
+        "drew": step.drew,
+        "wrote": step.wrote,
+        "options": step.options,
+    }
 
 
 def _said(value: Any, before: Any, words: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -133,8 +133,9 @@ def _array(value: Any) -> Iterator[str]:
         yield "{}.ravel()[:3].tolist()"
         if value.size > 3:  # noqa: PLR2004  # as many as are said
             yield "{}.ravel()[-2:].tolist()"
-    elif value.dtype.kind in "OUS" and 0 < len(set(map(str, value.ravel()))) <= MOST_CATEGORIES:
-        if not is_private("", map(str, value.ravel())):
+    elif value.dtype.kind in "OUS":
+        few = set(map(str, value.ravel()))
+        if 0 < len(few) <= MOST_CATEGORIES and not is_private("", few):
             yield "counts({}.ravel())"
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from nbship.canonical import SEED
 from nbship_converter.expectations.assertions import sensitive, step_tests
-from nbship_converter.expectations.observe import Observed, called
+from nbship_converter.expectations.observe import Observed
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Program
 from nbship_converter.verify import Verification
@@ -33,9 +33,8 @@ def module_tests(
     for module in dict.fromkeys(step.module for step in program.steps):
         tests: list[str] = []
         for step in program.steps:
-            name = called(step, program)
-            if step.module == module and name in observed:
-                tests += step_tests(step, name, observed[name], steady)
+            if step.module == module and step.name in observed:
+                tests += step_tests(step, observed[step.name], steady)
         if tests:
             text = "\n\n".join(tests)
             files[f"tests/test_{module}.py"] = _HEAD.format(module=module, imports=_imports(text)) + text
@@ -53,7 +52,7 @@ def untested(program: Program, verification: Verification, observed: Mapping[str
             cell=step.cells[0] if step.cells else None,
         )
         for step in program.steps
-        if not sensitive(step, observed.get(called(step, program), Observed()), steady)
+        if not sensitive(step, observed.get(step.name, Observed()), steady)
     ]
 
 

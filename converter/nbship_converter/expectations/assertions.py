@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nbship_converter.emit.module import MOST_IN_TUPLE
 from nbship_converter.expectations.observe import Check, Observed
 from nbship_converter.ir import Step
 
@@ -19,14 +20,14 @@ MOST_LINES = 10
 DIGITS = 10
 
 
-def step_tests(step: Step, name: str, seen: Observed, steady: frozenset[str]) -> list[str]:
+def step_tests(step: Step, seen: Observed, steady: frozenset[str]) -> list[str]:
     """Give the tests of one step: one for each thing it makes, one for what it says, draws and writes."""
     tests: list[str] = []
     numbers: list[str] = []
     whole: dict[str, str] = {}
     for output in step.outputs:
         checks = seen.made.get(output, ()) if output in steady else ()
-        place = f'recorded["{name}"].made' + (f".{output}" if len(step.outputs) > 1 else "")
+        place = f'recorded["{step.name}"].made{_way(step, output)}'
         if len(checks) == 1 and checks[0].expression in ("{}", "{}.item()"):
             numbers.append(_assertion(checks[0], place))
         elif checks:
@@ -35,12 +36,25 @@ def step_tests(step: Step, name: str, seen: Observed, steady: frozenset[str]) ->
     if numbers:
         tests.append(_test(f"{step.name}_comes_to_the_same_numbers", numbers))
     if seen.said:
-        tests.append(_test(f"{step.name}_says_the_same", _said(name, seen)))
+        tests.append(_test(f"{step.name}_says_the_same", _said(step, seen)))
     if seen.drew:
-        tests.append(_test(f"{step.name}_draws_the_same", _listed(f'recorded["{name}"].drew', seen.drew)))
+        tests.append(
+            _test(f"{step.name}_draws_the_same", _listed(f'recorded["{step.name}"].drew', seen.drew))
+        )
     if seen.wrote:
-        tests.append(_test(f"{step.name}_writes_its_files", _listed(f'recorded["{name}"].wrote', seen.wrote)))
+        tests.append(
+            _test(f"{step.name}_writes_its_files", _listed(f'recorded["{step.name}"].wrote', seen.wrote))
+        )
+    if seen.options:
+        tests.append(_test(f"{step.name}_sets_the_options", [_options(step, seen.options)]))
     return tests
+
+
+def _way(step: Step, output: str) -> str:
+    """Give how one of a step's results is taken out of what it returns."""
+    if len(step.outputs) == 1:
+        return ""
+    return f".{output}" if len(step.outputs) > MOST_IN_TUPLE else f"[{step.outputs.index(output)}]"
 
 
 def _test(name: str, lines: list[str]) -> str:
@@ -48,11 +62,11 @@ def _test(name: str, lines: list[str]) -> str:
     return f"def test_{name}(recorded: Recording) -> None:\n{body}\n"
 
 
-def _said(name: str, seen: Observed) -> list[str]:
+def _said(step: Step, seen: Observed) -> list[str]:
     if seen.whole and len(seen.said) <= MOST_LINES:
-        return [f'assert recorded["{name}"].said == {list(seen.said)!r}']
+        return [f'assert recorded["{step.name}"].said == {list(seen.said)!r}']
     lines = list(dict.fromkeys(seen.said))[:MOST_LINES]
-    return [f'said = recorded["{name}"].said', *(f"assert {line!r} in said" for line in lines)]
+    return [f'said = recorded["{step.name}"].said', *(f"assert {line!r} in said" for line in lines)]
 
 
 def _listed(place: str, items: tuple[str, ...]) -> list[str]:
@@ -62,6 +76,13 @@ def _listed(place: str, items: tuple[str, ...]) -> list[str]:
         f"assert len({place}) == {len(items)}",
         f"assert {place}[:{MOST_LINES}] == {list(items[:MOST_LINES])!r}",
     ]
+
+
+def _options(step: Step, options: Mapping[str, str]) -> str:
+    chosen = dict(list(options.items())[:MOST_LINES])
+    if len(chosen) == len(options):
+        return f'assert recorded["{step.name}"].options == {chosen!r}'
+    return f'assert recorded["{step.name}"].options.items() >= {chosen!r}.items()'
 
 
 def _lines(checks: tuple[Check, ...], place: str, whole: dict[str, str]) -> Iterator[str]:
@@ -130,4 +151,4 @@ def _number(value: float) -> str:
 def sensitive(step: Step, seen: Observed, steady: frozenset[str]) -> bool:
     """Whether some test of a step fails when its body gives back its inputs, or nothing."""
     made = any(name in steady and name not in seen.kept for name in seen.made if name in step.outputs)
-    return made or bool(seen.said or seen.drew or seen.wrote)
+    return made or bool(seen.said or seen.drew or seen.wrote or seen.options)

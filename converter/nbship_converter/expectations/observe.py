@@ -10,6 +10,7 @@ import ast
 import json
 import math
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -18,9 +19,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nbship.canonical import SEED
-from nbship_converter.ir import Program, Step
+from nbship_converter.ir import Program
 
-__all__ = ["Check", "Observed", "agreed", "called", "observe"]
+__all__ = ["Check", "Observed", "agreed", "observe"]
 
 #: Relative differences up to which a number is asserted as it is, and up to which it is asserted loosely.
 STEADY, LOOSE = 1e-9, 1e-6
@@ -39,7 +40,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """What one step made, by name, said, drew and wrote.
+    """What one step made, by name, said, drew and wrote, and which options it set.
 
     ``kept`` names what a step that gave back its inputs would have made just so.
     """
@@ -50,6 +51,7 @@ class Observed:
     whole: bool = True
     drew: tuple[str, ...] = ()
     wrote: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def observe(
@@ -64,7 +66,7 @@ def observe(
         "tests": str(repository / "tests"),
         "package": package,
         "data": str(data),
-        "steps": {called(step, program): list(step.outputs) for step in program.steps},
+        "steps": {step.name: list(step.outputs) for step in program.steps},
         "fixed": SEED if program.unseeded is not None else None,
     }
     unset = dict.fromkeys(variables, "not-set-in-tests")
@@ -80,13 +82,6 @@ _ELSEWHERE = {
     "OPENBLAS_NUM_THREADS": "1",
     "OPENBLAS_CORETYPE": "Nehalem",
 }
-
-
-def called(step: Step, program: Program) -> str:
-    """Give the name under which ``pipeline`` knows a step."""
-    variables = {name for one in program.steps for name in (*one.inputs, *one.outputs)}
-    taken = variables | set(program.results) | {"run", "config"}
-    return f"{step.name}_step" if step.name in taken else step.name
 
 
 def _run(request: dict[str, Any], python: str, variables: Mapping[str, str]) -> dict[str, Any]:
@@ -133,6 +128,11 @@ def agreed(first: Mapping[str, Any], second: Mapping[str, Any]) -> Observed:
         whole=len(said) == len(first["said"]),
         drew=tuple(first["drew"]) if first["drew"] == second["drew"] else (),
         wrote=tuple(first["wrote"]) if first["wrote"] == second["wrote"] else (),
+        options={
+            name: value
+            for name, value in sorted(first["options"].items())
+            if value == second["options"].get(name) and value != "in use" and len(value) <= 80  # noqa: PLR2004  # a line
+        },
     )
 
 
@@ -147,7 +147,7 @@ def _checks(pairs: Iterable[tuple[str, str]], other: Mapping[str, str]) -> Itera
             yield Check(expression=expression, value=here, firmness="firm" if distance <= STEADY else "loose")
 
 
-def _distance(here: Any, there: Any) -> float:
+def _distance(here: Any, there: Any) -> float:  # noqa: PLR0911  # one line for each kind of literal
     """Give the greatest relative difference of two literals of the same form, infinity where the form differs."""
     if type(here) is not type(there):
         return math.inf
@@ -176,8 +176,6 @@ def _are_nought(here: Any, there: Any, scale: float) -> bool:
 
 def _is_tellable(line: str) -> bool:
     """Whether a printed line may stand in a test: a sentence, not a row of a table, no long number, nothing private."""
-    import re
-
     text = line.strip()
     return (
         0 < len(text) <= 110  # noqa: PLR2004  # a line of code

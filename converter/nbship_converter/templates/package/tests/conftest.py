@@ -14,7 +14,8 @@ from notebook_package.pipeline import Results
 @pytest.fixture(scope="session")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """Settings of the test run: what it writes goes to a temporary folder."""
-    return Config(output_dir=Path(tmp_path_factory.mktemp("output")))
+    folder = Path(tmp_path_factory.mktemp("output"))
+    return Config(output_dir=folder, figures_dir=folder / "figures")
 
 
 @pytest.fixture(scope="session")

@@ -21,12 +21,13 @@ from notebook_package.config import Config
 
 @dataclass
 class Step:
-    """What a step returned, printed, drew and wrote."""
+    """What a step returned, printed, drew and wrote, and which options of libraries it set."""
 
     made: Any = None
     said: list[str] = field(default_factory=list)
     drew: list[str] = field(default_factory=list)
     wrote: list[str] = field(default_factory=list)
+    options: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -45,10 +46,10 @@ def record(config: Config) -> Recording:
     steps: dict[str, Step] = {}
     with pytest.MonkeyPatch.context() as patch:
         for name, function in _steps():
-            steps[name] = step = Step()
+            steps[function.__name__] = step = Step()
             patch.setattr(pipeline, name, _watched(function, step, config))
             if hasattr(sys.modules[function.__module__], "finish_figures"):
-                patch.setattr(f"{function.__module__}.finish_figures", _describing(step))
+                patch.setattr(f"{function.__module__}.finish_figures", _describing(steps, config))
         results = pipeline.run(config)
     return Recording(results, steps)
 
@@ -81,10 +82,11 @@ def _watched(function: Callable[..., Any], step: Step, config: Config) -> Callab
 
 @contextlib.contextmanager
 def _watching(step: Step, config: Config) -> Iterator[None]:
-    before, out = _written(config), io.StringIO()
+    before, options, out = _written(config), _options(), io.StringIO()
     with contextlib.redirect_stdout(out):
         yield
     step.said = out.getvalue().splitlines()
+    step.options = {name: value for name, value in _options().items() if options.get(name, value) != value}
     step.wrote = sorted(_written(config) - before)
 
 
@@ -102,12 +104,29 @@ def _copied(made: Any) -> Any:
         return made
 
 
-def _describing(step: Step) -> Callable[[Path | None, str], None]:
+def _options() -> dict[str, str]:
+    """Give the options of the plotting and table libraries that are loaded, and NumPy's seed if it is fresh."""
+    found: dict[str, str] = {}
+    if "matplotlib" in sys.modules:
+        found |= {name: str(value) for name, value in sys.modules["matplotlib"].rcParams.items()}
+    if "pandas" in sys.modules:
+        names = ("max_rows", "max_columns", "max_colwidth", "width", "precision", "float_format")
+        found |= {
+            f"display.{name}": str(sys.modules["pandas"].get_option(f"display.{name}")) for name in names
+        }
+    if "numpy" in sys.modules:
+        _, keys, place, *_ = sys.modules["numpy"].random.get_state()
+        found["numpy seed"] = str(keys[0]) if place == len(keys) else "in use"
+    return found
+
+
+def _describing(steps: dict[str, Step], config: Config) -> Callable[[Path | None, str], None]:
     def finish_figures(folder: Path | None, name: str) -> None:
         import matplotlib.pyplot as plt
 
+        assert folder == config.figures_dir
         for number in plt.get_fignums():
-            step.drew += [described(axes) for axes in plt.figure(number).axes]
+            steps[name].drew += [described(axes) for axes in plt.figure(number).axes]
         plt.close("all")
 
     return finish_figures
