@@ -77,9 +77,8 @@ def _require(path: Path, shown: Shown) -> None:
 def _with_extra(text: str) -> str:
     """Add MLflow, which only serving needs, as an extra."""
     document: Any = tomlkit.parse(text)
-    extras = tomlkit.table()
+    extras = document["project"].setdefault("optional-dependencies", tomlkit.table())
     extras.add("serving", ["mlflow>=3"])
-    document["project"].add("optional-dependencies", extras)
     override = tomlkit.table()
     override.add("module", ["mlflow", "mlflow.*"])
     override.add("follow_imports", "skip")
