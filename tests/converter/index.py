@@ -15,7 +15,8 @@ def hashed(
     """Answer at once, as uv would: pins as they are, anything else at version 1."""
     del python, alone
     pins = [pin if "==" in pin else f"{name_of(pin)}==1" for pin in wanted]
-    assert not {name_of(pin) for pin in pins} & {name_of(pin) for pin in constraints if pin not in pins}
+    versions = {name_of(pin): pin.partition("==")[2] for pin in constraints}
+    assert all(pin.partition("==")[2] == versions.get(name_of(pin), pin.partition("==")[2]) for pin in pins)
     return Answer(requirements={name_of(pin): text_of(pin) for pin in sorted(pins)})
 
 

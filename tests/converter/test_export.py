@@ -108,14 +108,14 @@ def test_what_has_not_changed_is_not_run_again_and_gives_the_same_bytes(tmp_path
     said: list[str] = []
     first = export(path, tmp_path / "first", Options(say=said.append))
     again = export(path, tmp_path / "again", Options(say=said.append))
-    assert [line.split()[0] for line in said] == ["running", "running", "the", "running"]
+    assert [line.split()[0] for line in said] == ["running", "running", "asking", "the", "running", "asking"]
     assert again.verification == first.verification
     for name in first.files:
         assert (again.path / name).read_bytes() == (first.path / name).read_bytes(), name
     assert (
         export(path, tmp_path / "fresh", Options(fresh=True, say=said.append)).verification.status == "equal"
     )
-    assert said[4].startswith("running n.ipynb")
+    assert said[6].startswith("running n.ipynb")
 
 
 def test_what_the_notebook_itself_does_not_repeat_is_volatile(tmp_path: Path) -> None:
