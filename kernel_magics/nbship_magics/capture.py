@@ -76,6 +76,7 @@ class Capture:
         self._started = None
         if info is None or info.silent or not info.store_history:
             return  # a widget or an inspector asks, not the user
+        self.session.background.begin_cell()
         try:
             self._begin(info)
         except Exception:  # noqa: BLE001  # the user's cell runs whatever happens here
@@ -93,6 +94,7 @@ class Capture:
         except Exception:  # noqa: BLE001  # as above
             self.session.failed("recording a cell")
         self.session.cell = self.session.source_hash = None
+        self.session.background.end_cell()
 
     def _begin(self, info: Any) -> None:
         source = info.raw_cell or ""

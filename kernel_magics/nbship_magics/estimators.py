@@ -23,6 +23,7 @@ from nbship_magics.fitted import (
 from nbship_magics.identity import identity
 from nbship_magics.models import keep_later
 from nbship_magics.session import Session
+from nbship_magics.stamps import is_watched, stamp
 
 _SHELL = frozenset({"In", "Out", "exit", "quit"})
 _MOST_IN_A_CONTAINER = 50
@@ -164,8 +165,12 @@ def _profiled(session: Session, of: int, frame: Any, problem: str | None) -> Fra
     if frame is None:
         return FrameProfiled(of=of, problem=problem)
     try:
-        blob = session.blobs.put(json.dumps(profile(frame).to_json()).encode())
-        found = fingerprint(frame, budget_bytes=MOST_HASHED, parallel=False)
-        return FrameProfiled(of=of, table=found.table, profile_blob=blob)
+        mark = stamp(frame) if is_watched(frame) else None
+        known = session.profiles.get(mark)  # a search fits on one frame many times
+        if known is None:
+            blob = session.blobs.put(json.dumps(profile(frame).to_json()).encode())
+            known = fingerprint(frame, budget_bytes=MOST_HASHED, parallel=False).table, blob
+        session.profiles = {mark: known} if mark is not None else {}
+        return FrameProfiled(of=of, table=known[0], profile_blob=known[1])
     except (NbshipError, OSError) as error:
         return FrameProfiled(of=of, problem=str(error))

@@ -45,6 +45,7 @@ class Session:
         self.carrier = Background()  # what takes minutes must not hold up the hashing
         self.facts: list[Fact] = []
         self.files: dict[int, Path] = {}
+        self.profiles: dict[object, tuple[str, str]] = {}  # table and blob of the last frame, by its stamp
         self.cell: str | None = None
         self.source_hash: str | None = None
         self.source: str | None = None
@@ -118,7 +119,8 @@ class Session:
                 and self.source is not None
             ):
                 self._sources.add(ran.source_hash)
-                self.background.add(functools.partial(self._record_source, ran.source_hash, self.source))
+                source = functools.partial(self._record_source, ran.source_hash, self.source)
+                self.background.add(source, soon=True)
         except Exception:  # noqa: BLE001  # the user's mlflow may be any version, or none at all
             self.failed("looking at mlflow")
 
@@ -152,12 +154,12 @@ class Session:
         if soon and not now:
             return
         self._woken_at = time.monotonic()
-        self.background.add(self._start_worker)
+        self.background.add(self._start_worker, soon=now)
 
     def _sync_soon(self) -> None:
         if time.monotonic() - self._synced_at >= _SECONDS_BETWEEN_SYNCS:
             self._synced_at = time.monotonic()
-            self.background.add(self._journal.sync)
+            self.background.add(self._journal.sync, soon=True)
 
     def _start_worker(self) -> None:
         try:
