@@ -73,6 +73,7 @@ MONITOR_KEYS: Mapping[str, type] = {
     "labels": str,  # a file or folder of tables with the truth, by key
     "key": str,  # the column of the labels that holds the request id; default: request
     "label": str,  # the column that holds the truth; default: label
+    "task": str,  # classification or regression; default: what answers and truth look like
 }
 #: The keys of [tool.nbship.alerts]. The four words of a procedure hold for every rule that has none of its own.
 ALERT_KEYS: Mapping[str, type] = {

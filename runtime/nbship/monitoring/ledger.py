@@ -402,6 +402,13 @@ class Entry:
             place = {"stream": self._key, "key": alert.key, "model": self._model}
             self._connection.execute(sa.insert(_alerts).values(**place, **values))
 
+    def score(self, window: str) -> dict[str, Any]:
+        """Give how right the answers of a window were; empty where nobody knows."""
+        mine = (_scores.c.stream == self._key, _scores.c.window == window)
+        text = self._connection.execute(sa.select(_scores.c.document).where(*mine)).scalar()
+        found: dict[str, Any] = json.loads(text) if text else {}
+        return found
+
     def put_score(self, window: str, document: Mapping[str, Any]) -> None:
         """Keep how right the answers of a window were, as far as labels have come."""
         mine = (_scores.c.stream == self._key, _scores.c.window == window)

@@ -68,7 +68,7 @@ class Monitor:
     ) -> None:
         self.watch = watch
         self._log = log
-        self._ledger = ledger
+        self.ledger = ledger
         self._references = references
         self._known: dict[int, Profile] = {}
         self._serving = serving
@@ -124,7 +124,7 @@ class Monitor:
     def _enter(
         self, stream: Stream, task: Task, rows: pa.Table | None, reference: Profile, done: Pass
     ) -> None:
-        with self._ledger.entry(stream) as entry:
+        with self.ledger.entry(stream) as entry:
             if rows is None:
                 entry.add_late(task.window, task.takes)
                 judgement = None
@@ -133,7 +133,7 @@ class Monitor:
                 entry.add_window(judgement, task.takes, at=self._clock())
                 ahead = trend.forecasts(entry.history(last=trend.MOST_WINDOWS))
                 seen = [*judging.observations(judgement), *trend.observations(ahead)]
-                self._observe(entry, seen, judgement.window)
+                self.observe(entry, seen, judgement.window)
         if judgement is None:
             done.late += task.rows
         else:
@@ -163,7 +163,8 @@ class Monitor:
         }
         return tuple(f"{name} came in several types and is compared as text" for name in sorted(mixed))
 
-    def _observe(self, entry: Entry, seen: Iterable[Observation], window: str) -> None:
+    def observe(self, entry: Entry, seen: Iterable[Observation], window: str) -> None:
+        """Go one step on with the alerts that a window speaks of."""
         known, at = entry.alerts(), self._clock()
         for item in seen:
             policy = self.watch.policies.get(item.rule, Policy())
@@ -176,19 +177,19 @@ class Monitor:
 
     def _note(self, stream: Stream, problems: Mapping[str, str]) -> list[str]:
         """Keep what is wrong with the log, raise what was not known before, and give it."""
-        with self._ledger.entry(stream) as entry:
+        with self.ledger.entry(stream) as entry:
             new = entry.add_problems(problems, at=self._clock())
             seen = [
                 Observation(rule="log", subject=subject, tier="warning", reason=reason)
                 for subject, reason in new.items()
             ]
-            self._observe(entry, seen, "log")
+            self.observe(entry, seen, "log")
         return [f"version {stream.version}: {reason}" for reason in new.values()]
 
     def _survey(self, stream: Stream) -> tuple[list[Waiting], dict[str, str]]:
         """Look at each part that is not wholly taken: what waits in it, and what is wrong."""
         listing = self._log.parts(stream.version)
-        taken, known = self._ledger.taken(stream), self._ledger.problems(stream)
+        taken, known = self.ledger.taken(stream), self.ledger.problems(stream)
         problems = {f"gap:{gap}": f"part {gap} is not in the log" for gap in listing.gaps}
         waiting: list[Waiting] = []
         for part in listing.parts:
@@ -234,7 +235,7 @@ class Monitor:
         return {key: rows for key, rows in found.items() if rows and key not in taken}
 
     def _plan(self, stream: Stream, waiting: Sequence[Waiting], *, serves: bool) -> list[Task]:
-        spec, names = self.watch.spec, self._ledger.window_names(stream)
+        spec, names = self.watch.spec, self.ledger.window_names(stream)
         if not isinstance(spec, Calendar):
             return windows.plan_rows(spec, waiting, windows=len(names))
         last = windows.span_of(spec, names[-1]) if names else None
@@ -251,6 +252,14 @@ class Monitor:
             except DataError as error:
                 damaged[f"damaged:{take.part}"] = f"{take.part}: {error.what}"
         return records.joined(tables)[0], damaged
+
+    def rows_of(self, stream: Stream, window: str) -> pa.Table:
+        """Give the rows that a window was judged by. Raises DataError where a part of them is damaged or gone."""
+        spec = self.watch.spec
+        span = windows.span_of(spec, window) if isinstance(spec, Calendar) else None
+        return records.joined(
+            [self._taken(stream, take, span) for take in self.ledger.takes(stream, window)]
+        )[0]
 
     def _taken(self, stream: Stream, take: Take, span: Span | None) -> pa.Table:
         table = self._log.read(Part(name=take.part, version=stream.version))

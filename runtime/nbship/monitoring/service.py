@@ -27,7 +27,9 @@ from nbship.drift import RANK, DriftReport
 from nbship.errors import DataError, InputError, NbshipError, StoreError
 from nbship.model import ModelVersion
 from nbship.monitoring import windows
+from nbship.monitoring.grading import Grader, as_task
 from nbship.monitoring.judging import Judgement
+from nbship.monitoring.labels import Source
 from nbship.monitoring.ledger import Ledger, Stream
 from nbship.monitoring.log import Log
 from nbship.monitoring.monitor import Monitor, Pass, Watch
@@ -191,10 +193,15 @@ class Service:
             serving=versions.serving,
             clock=clock,
         )
+        self._grader = Grader(self.monitor, _labels(settings), task=as_task(settings.monitor.get("task")))
 
     def run(self) -> Pass:
         """Make a pass and carry on what it found. Raises StoreError where log or ledger do not answer."""
         done = self.monitor.run()
+        try:
+            done.problems += self._grader.run()
+        except NbshipError as error:
+            done.problems.append(error.what)
         done.problems += sinks.deliver(self.ledger, self._sinks, self.rules)
         for follow in (self._show, self._tell, self._expose):
             try:
@@ -233,6 +240,15 @@ class Service:
     def close(self) -> None:
         """Let go of the database."""
         self.ledger.close()
+
+
+def _labels(settings: Config) -> Source | None:
+    """Give where the truth comes from, None where none is configured: then there are estimates at most."""
+    url = settings.monitor.get("labels")
+    if url is None:
+        return None
+    key, label = settings.monitor.get("key", "request"), settings.monitor.get("label", "label")
+    return Source(settings.beside_project(url), key=key, label=label)
 
 
 def configured_sinks(settings: Config, *, clock: Callable[[], datetime]) -> list[Sink]:
