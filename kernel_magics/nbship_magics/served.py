@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from importlib import import_module
 from inspect import signature
@@ -23,6 +23,8 @@ __all__ = ["trial"]
 ALONE = 50
 #: Sums of floats may differ in the last digits with the number of rows computed at once.
 CLOSE = 1e-9
+#: Ways of numbering rows that are tried.
+MOST_CANDIDATES = 6
 
 
 class Splits:
@@ -48,12 +50,48 @@ class Splits:
         return next((positions for other, positions in self.seen if other is part), None)
 
 
+class Resets:
+    """Watches ``reset_index``: the labels that the rows had before they were numbered anew."""
+
+    def __init__(self) -> None:
+        import pandas as pd
+
+        self.seen: list[Any] = []
+        reset = pd.DataFrame.reset_index
+
+        def watched(table: Any, *arguments: Any, **options: Any) -> Any:
+            self.seen.append(table.index)
+            return reset(table, *arguments, **options)
+
+        pd.DataFrame.reset_index = watched  # type: ignore[method-assign]  # only in this process
+
+    def candidates(self, labels: Any, whole: Any) -> list[Any]:
+        """Give the positions in the table that labels may stand for, by each way in which they were numbered."""
+        import numpy as np
+
+        found = [whole.get_indexer(labels)] if _is_a_part(labels, whole) else []
+        maps: list[Any] = []
+        for before in self.seen:
+            maps += [whole.get_indexer(before)] if _is_a_part(before, whole) else []
+            maps += [known[before] for known in maps if _numbers(before, len(known))]
+        found += [known[labels] for known in reversed(maps) if _numbers(labels, len(known))]
+        unique: list[Any] = []
+        for one in found[:MOST_CANDIDATES]:
+            if (one >= 0).all() and not any(np.array_equal(one, other) for other in unique):
+                unique.append(one)
+        return unique
+
+
+def _numbers(labels: Any, count: int) -> bool:
+    return labels.dtype.kind in "iu" and bool(((labels >= 0) & (labels < count)).all())
+
+
 def trial(source: Path, data: Path | None, output: Path, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Run the package, make its Predictor, and compare it with the notebook's predictions."""
     import numpy as np
 
     sys.path.insert(0, str(source))
-    splits = Splits()
+    splits, resets = Splits(), Resets()
     seed_generators()
     package = wanted["package"]
     config = import_module(f"{package}.config").Config(data_dir=data, output_dir=output)
@@ -65,46 +103,62 @@ def trial(source: Path, data: Path | None, output: Path, wanted: Mapping[str, An
     module = import_module(f"{package}.{wanted['module']}")
     read = getattr(module, wanted["read"])
     table = read(config) if signature(read).parameters else read()
-    rows = _rows(table, results, features, wanted.get("labels"), splits)
-    if rows is None or len(rows) != len(expected):
-        return {"status": "lost"}
-    predictor = module.Predictor.trained(results, config)
-    return _compared(predictor, table, np.asarray(rows), expected, features)
+    found: dict[str, Any] = {"status": "lost"}
+    candidates = list(_rows(table, results, features, wanted.get("labels"), splits, resets))
+    if not any(len(rows) == len(expected) for rows in candidates):
+        return found
+    try:
+        predictor = module.Predictor.trained(results, config)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is told
+        return _raised(error)
+    for rows in candidates:
+        if len(rows) == len(expected):
+            told = _compared(predictor, table, np.asarray(rows), expected, features)
+            found = told if found["status"] == "lost" or told["status"] == "equal" else found
+            if found["status"] == "equal":
+                break
+    return found
 
 
-def _rows(table: Any, results: Any, features: Any, labels: str | None, splits: Splits) -> Any:
-    """Give the positions in the table of the rows that the model is judged on, None where nothing tells."""
+def _raised(error: Exception) -> dict[str, Any]:
+    return {"status": "raised", "error": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
+
+
+def _rows(
+    table: Any, results: Any, features: Any, labels: str | None, splits: Splits, resets: Resets
+) -> Iterator[Any]:
+    """Yield the positions in the table that the rows may have which the model is judged on."""
+    import numpy as np
     import pandas as pd
 
     named = [features, getattr(results, labels) if labels else None]
     for value in named:
         index = getattr(value, "index", None)
-        if isinstance(index, pd.Index) and _is_a_part(index, table.index):
-            return table.index.get_indexer(index)
+        if isinstance(index, pd.Index):
+            yield from resets.candidates(index, table.index)
     for value in named:
         part = splits.of(value)
         if part is not None:
             whole, positions = part
-            return positions if whole == len(table) else _through(results, table, whole, positions)
+            if whole == len(table):
+                yield positions
+            for index in _indexes(results, whole):
+                yield from resets.candidates(index[positions], table.index)
     if getattr(features, "shape", (0,))[0] == len(table):
-        return range(len(table))
-    return None
+        yield np.arange(len(table))
 
 
 def _is_a_part(index: Any, whole: Any) -> bool:
-    """Whether labels are those of the table: numbers that were given anew tell nothing."""
-    anew = len(index) < len(whole) and list(index) == list(range(len(index)))
-    return bool(whole.is_unique and index.isin(whole).all() and not anew)
+    """Whether labels are those of the table."""
+    return bool(whole.is_unique and index.isin(whole).all())
 
 
-def _through(results: Any, table: Any, whole: int, positions: Any) -> Any:
-    """Give positions in the table by the labels of a table or column that has the rows of the split's input."""
+def _indexes(results: Any, count: int) -> Iterator[Any]:
+    """Yield the labels of the tables and columns that have so many rows."""
     for field in fields(results):
         value = getattr(results, field.name)
-        index = getattr(value, "index", None)
-        if index is not None and hasattr(value, "iloc") and len(value) == whole and _is_a_part(index, table.index):
-            return table.index.get_indexer(index[positions])
-    return None
+        if hasattr(value, "iloc") and len(value) == count:
+            yield value.index
 
 
 def _compared(predictor: Any, table: Any, rows: Any, expected: Any, features: Any) -> dict[str, Any]:
@@ -117,21 +171,37 @@ def _compared(predictor: Any, table: Any, rows: Any, expected: Any, features: An
         found = predictor.features(records)
         differs = _first_difference(found, features)
         predicted = predictor.predict(records)
-        if not _same(predicted, expected):
-            return {"status": "different", "what": "all at once", "where": differs, **_example(predicted, expected, rows)}
+        if differs or not _same(predicted, expected):
+            return {
+                "status": "different",
+                "what": "all at once",
+                "where": differs,
+                **_example(predicted, expected, rows),
+            }
         for place in np.unique(np.linspace(0, len(rows) - 1, min(ALONE, len(rows))).astype(int)):
             row = table.iloc[[rows[place]]]
+            where = _first_difference(predictor.features(row), _at(features, place))
             for alone in (predictor.predict(row), [predictor.predict_one(row.to_dict("records")[0])]):
-                if not _same(alone, expected[[place]]):
-                    where = _first_difference(predictor.features(row), _at(features, place))
-                    return {"status": "different", "what": "alone", "where": where, **_example(alone, expected[[place]], rows[[place]])}
+                if where or not _same(alone, expected[[place]]):
+                    return {
+                        "status": "different",
+                        "what": "alone",
+                        "where": where,
+                        **_example(alone, expected[[place]], rows[[place]]),
+                    }
         order = np.random.default_rng(0).permutation(len(rows))
-        if not _same(predictor.predict(table.iloc[rows[order]]), expected[order]):
-            return {"status": "different", "what": "in another order", "where": differs}
+        turned = table.iloc[rows[order]]
+        where = _first_difference(predictor.features(turned), _at(features, order))
+        if where or not _same(predictor.predict(turned), expected[order]):
+            return {"status": "different", "what": "in another order", "where": where}
         required = _needed(predictor, module, table, records, expected, found)
     except Exception as error:  # noqa: BLE001  # whatever it is, it is told
-        return {"status": "raised", "error": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
-    exact = bool(np.array_equal(np.asarray(list(predicted)), expected.reshape(len(expected), *expected.shape[1:]).squeeze()))
+        return _raised(error)
+    exact = bool(
+        np.array_equal(
+            np.asarray(list(predicted)), expected.reshape(len(expected), *expected.shape[1:]).squeeze()
+        )
+    )
     return {"status": "equal", "exact": exact, "rows": [int(row) for row in rows], "required": required}
 
 
@@ -144,7 +214,9 @@ def _needed(predictor: Any, module: Any, table: Any, records: Any, expected: Any
     for name in table.columns:
         others = table[name].to_numpy()[np.resize(order, len(records))]
         changed = records.assign(**{name: others}) if isinstance(name, str) else _put(records, name, others)
-        if not _unmoved(predictor, records.drop(columns=[name]), features) or not _unmoved(predictor, changed, features):
+        if not _unmoved(predictor, records.drop(columns=[name]), features) or not _unmoved(
+            predictor, changed, features
+        ):
             needed.append(name)
     if len(needed) < len(table.columns) and not _same(predictor.predict(records[needed]), expected):
         return list(table.columns)
@@ -184,14 +256,30 @@ def _example(found: Any, expected: Any, rows: Any) -> dict[str, Any]:
     wanted = np.asarray(expected).reshape(-1)
     if len(values) != len(wanted):
         return {"row": None, "found": f"{len(values)} predictions", "expected": f"{len(wanted)}"}
+    if _same(values, wanted):
+        return {"row": None, "differ": 0}
     differ = [place for place in range(len(values)) if not _same(values[[place]], wanted[[place]])]
     first = differ[0] if differ else 0
     row = int(rows[first]) if first < len(rows) else None
-    return {"row": row, "found": repr(values[first].item()), "expected": repr(wanted[first].item()), "differ": len(differ)}
+    return {
+        "row": row,
+        "found": repr(values[first].item()),
+        "expected": repr(wanted[first].item()),
+        "differ": len(differ),
+    }
 
 
 def _at(features: Any, place: Any) -> Any:
-    return features.iloc[[place]] if hasattr(features, "iloc") else features[[place]]
+    import numpy as np
+
+    places = np.atleast_1d(place)
+    return (
+        features.iloc[places]
+        if hasattr(features, "iloc")
+        else np.asarray(features)[places]
+        if isinstance(features, list)
+        else features[places]
+    )
 
 
 def _first_difference(found: Any, features: Any) -> str:
@@ -206,7 +294,10 @@ def _first_difference(found: Any, features: Any) -> str:
             if not _same_values(found[name].to_numpy(), features[name].to_numpy()):
                 return str(name)
         return ""
-    first, second = (np.asarray(value.todense()) if hasattr(value, "todense") else np.asarray(value) for value in (found, features))
+    first, second = (
+        np.asarray(value.todense()) if hasattr(value, "todense") else np.asarray(value)
+        for value in (found, features)
+    )
     if first.shape != second.shape:
         return f"the shape is {first.shape[1:]} and not {second.shape[1:]}"
     if first.ndim == 2:  # noqa: PLR2004  # rows and columns
@@ -225,7 +316,12 @@ def _same_values(found: Any, expected: Any) -> bool:
         return False
     if found.dtype.kind in "fc" or expected.dtype.kind in "fc":
         try:
-            return bool(np.allclose(found.astype(float), expected.astype(float), rtol=1e-12, atol=1e-15, equal_nan=True))
+            size = float(np.nanmax(np.abs(expected.astype(float)), initial=0.0))
+            return bool(
+                np.allclose(
+                    found.astype(float), expected.astype(float), rtol=CLOSE, atol=1e-12 * size, equal_nan=True
+                )
+            )
         except (TypeError, ValueError):
             return False
     return bool(((found == expected) | (pd.isna(found) & pd.isna(expected))).all())

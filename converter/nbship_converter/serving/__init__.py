@@ -70,7 +70,9 @@ def _write(repository: Path, module: ServedModule) -> list[Path]:
 def _require(path: Path, shown: Shown) -> None:
     """Put in which columns a record needs, as the trial has found them."""
     text = path.read_text(encoding="utf-8")
-    changed = re.sub(r"^(REQUIRED\b.*?) = \(\)$", lambda head: f"{head[1]} = {shown.required!r}", text, flags=re.MULTILINE)
+    changed = re.sub(
+        r"^(REQUIRED\b.*?) = \(\)$", lambda head: f"{head[1]} = {shown.required!r}", text, flags=re.MULTILINE
+    )
     path.write_text(changed, encoding="utf-8")
 
 

@@ -117,13 +117,17 @@ class Expressions:
 
     def _carried(self, value: cst.BaseExpression, hint: str) -> Seen:
         """Bind a value to a name of its own, one for each turn of the loops around."""
-        if names_in(value) & self.bound:
+        local = {name for name, kind in self.kinds.items() if kind == "local"}
+        if names_in(value) & (self.bound | local):
             raise CannotServe("NB437", f"`{_short(value)}` learns something else for every row")
-        name = self.name_for(hint)
-        self.learnt.add(name)
-        place = self.place(name)
+        place = self.place(self._new_name(hint))
         self.before.append(_assignment(place, value))
         return Seen(kind="learnt", learn=place, serve=place.deep_clone())
+
+    def _new_name(self, hint: str) -> str:
+        name = self.name_for(f"{hint} by {' '.join(self.keys)}" if self.keys else hint)
+        self.learnt.add(name)
+        return name
 
     def place(self, name: str) -> cst.BaseExpression:
         """Give where a learnt value is kept: a name, in a loop its part for this turn."""
@@ -165,14 +169,18 @@ class Expressions:
         inner.bound = self.bound
         seen = inner.whole(node)
         if inner.before and any(names_in(line) & names for line in inner.before):
-            raise CannotServe("NB437", f"`{_short(node)}` learns in a comprehension what its rows are compared with")
+            raise CannotServe(
+                "NB437", f"`{_short(node)}` learns in a comprehension what its rows are compared with"
+            )
         return seen
 
     def _inside(self, node: Any, names: frozenset[str], kind: Kind) -> Seen:
         """Look into a scope of its own; it is rows where rows are read in it from outside."""
         seen = self._within(names).whole(node)
         outside = {self.kinds.get(name, "plain") for name in names_in(node) - names}
-        found: Kind = "rows" if kind == "rows" or "rows" in outside else "local" if kind == "local" else "plain"
+        found: Kind = (
+            "rows" if kind == "rows" or "rows" in outside else "local" if kind == "local" else "plain"
+        )
         return Seen(kind=found, learn=seen.learn, serve=seen.serve)
 
     def _within(self, names: frozenset[str]) -> Expressions:
@@ -244,7 +252,7 @@ class Expressions:
             return Seen(kind="rows", learn=live.learn, serve=receiver.serve)
         self.tools.add("complete")
         arguments = [arg for arg in node.args if _keyword(arg) not in ("inplace", "ignore_index")]
-        checked = cst.Call(cst.Name("complete"), [cst.Arg(receiver.serve), *arguments])
+        checked = cst.Call(cst.Name("complete"), [cst.Arg(receiver.serve), *_spaced(arguments)])
         return Seen(kind="rows", learn=live.learn, serve=checked)
 
     def _same_columns(self, node: cst.Call, receiver: Seen) -> Seen:
@@ -260,7 +268,9 @@ class Expressions:
     def _encoded(self, node: cst.Call, receiver: Seen, encoder: cst.BaseExpression) -> Seen:
         """``table.apply(encoder.fit_transform)``: one encoder for each column."""
         self.tools |= {"copy"}
-        fitted = cst.parse_expression("{column: copy.deepcopy(ENCODER).fit(TABLE[column]) for column in TABLE}")
+        fitted = cst.parse_expression(
+            "{column: copy.deepcopy(ENCODER).fit(TABLE[column]) for column in TABLE}"
+        )
         names = {"ENCODER": encoder, "TABLE": receiver.learn}
         carried = self._carried(_filled(fitted, names), f"{source_of(encoder)}s")
         apply = cst.parse_expression("TABLE.apply(lambda column: ENCODERS[column.name].transform(column))")
@@ -285,10 +295,8 @@ class Expressions:
             self.fitted.add(owner.value)
             serving: cst.BaseExpression = owner
         elif isinstance(owner, cst.Name):
-            name = self.name_for(f"{_strings(node)} {owner.value}")
-            self.learnt.add(name)
             self.tools.add("copy")
-            serving = self.place(name)
+            serving = self.place(self._new_name(f"{_strings(node)} {owner.value}"))
             copied = _filled(cst.parse_expression("copy.deepcopy(OWNER)"), {"OWNER": owner})
             self.after.append(_assignment(serving, copied))
         else:
@@ -322,7 +330,8 @@ class Expressions:
         assert isinstance(seen.serve, cst.Call)
         self.tools |= {"categories_of", "with_categories"}
         columns = [arg for arg in node.args[1:] if _keyword(arg) == "columns"]
-        source = cst.Call(cst.Name("categories_of"), [seen.learn.args[0], *columns])
+        table = seen.learn.args[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)
+        source = cst.Call(cst.Name("categories_of"), [table, *_spaced(columns)])
         carried = self._carried(source, f"{_strings(node)} categories")
         first = seen.serve.args[0]
         filled = cst.Call(cst.Name("with_categories"), [cst.Arg(first.value), cst.Arg(carried.serve)])
@@ -469,6 +478,10 @@ def _encoder(node: cst.Call) -> cst.BaseExpression | None:
     return first.value if isinstance(first, cst.Attribute) and first.attr.value == "fit_transform" else None
 
 
+def _spaced(args: list[cst.Arg]) -> list[cst.Arg]:
+    return [arg.with_changes(comma=cst.MaybeSentinel.DEFAULT) for arg in args]
+
+
 _EVERYTHING = cst.SubscriptElement(cst.Slice(lower=None, upper=None))
 
 
@@ -479,7 +492,11 @@ def _unselected(serve: Any, node: cst.Subscript, parts: Mapping[int, Seen]) -> c
     rows, *columns = node.slice
     if columns:
         chooses = places or _chooses(rows, parts) or isinstance(rows.slice, cst.Slice)
-        return serve.with_changes(slice=[_EVERYTHING.with_changes(comma=rows.comma), *serve.slice[1:]]) if chooses else serve  # type: ignore[no-any-return]  # a node stays a node
+        return (
+            serve.with_changes(slice=[_EVERYTHING.with_changes(comma=rows.comma), *serve.slice[1:]])
+            if chooses
+            else serve
+        )  # type: ignore[no-any-return]  # a node stays a node
     if places or _chooses(rows, parts) or isinstance(rows.slice, cst.Slice):
         return cst.ensure_type(table, cst.Attribute).value if places else table
     return serve  # type: ignore[no-any-return]  # a node stays a node
@@ -491,5 +508,3 @@ def _by_place(node: cst.BaseExpression) -> bool:
 
 def _chooses(element: cst.SubscriptElement, parts: Mapping[int, Seen]) -> bool:
     return isinstance(element.slice, cst.Index) and parts[id(element.slice.value)].kind == "rows"
-
-

@@ -50,7 +50,9 @@ class ServedModule:
             "prepare", taken, inference.prepare, (inference.record, *carried), (inference.features,)
         )
         self.steps = [self.read, *([self.learn] if inference.learnt else []), self.prepare]
-        self.program = replace(program, steps=(*program.steps, *self.steps), helper_modules=dict(program.helper_modules))
+        self.program = replace(
+            program, steps=(*program.steps, *self.steps), helper_modules=dict(program.helper_modules)
+        )
 
     def _step(
         self,
@@ -60,7 +62,9 @@ class ServedModule:
         inputs: tuple[str, ...],
         outputs: tuple[str, ...],
     ) -> Step:
-        types = {f"in:{one}": self._type(one) for one in inputs} | {f"out:{one}": self._type(one) for one in outputs}
+        types = {f"in:{one}": self._type(one) for one in inputs} | {
+            f"out:{one}": self._type(one) for one in outputs
+        }
         return Step(
             name=name if name not in taken else f"{name}_for_prediction",
             module=self.name,
@@ -117,12 +121,16 @@ class ServedModule:
         wanted = set(self.inference.tools) - {"copy"}
         if "with_categories" in wanted:
             wanted.add("_categorical")
-        return "\n\n\n".join(part for part in text.split("\n\n\n") if part.split("(")[0].removeprefix("def ") in wanted)
+        return "\n\n\n".join(
+            part for part in text.split("\n\n\n") if part.split("(")[0].removeprefix("def ") in wanted
+        )
 
     def _holes(self, fields: str) -> dict[str, str]:
         state = [f"self.state.{name}" for name in (*self.inference.carried, *self.inference.learnt)]
         given = ["config=config", "example=table.head(1).copy()"]
-        given += [f"{name}={name if name in self.inference.learnt else f'results.{name}'}" for name in self._state()]
+        given += [
+            f"{name}={name if name in self.inference.learnt else f'results.{name}'}" for name in self._state()
+        ]
         return {
             "fields": fields,
             "record": self.inference.record,

@@ -20,6 +20,8 @@ __all__ = ["Inference", "inference_of"]
 
 _READS = re.compile(rf"(^|\.)({'|'.join(READERS)})$")
 _FIT = re.compile(r"\b(\w+)\.(?:fit|fit_transform|fit_predict|partial_fit)\(")
+#: Words that say nothing in a name.
+_EMPTY_WORDS = re.compile(r"\b(df|data|X|pd|np|iloc|loc|train|dataset)\b")
 _SPLIT = "train_test_split"
 
 
@@ -74,7 +76,9 @@ def inference_of(
         if readers
         else "the notebook reads no table with pandas that leads to"
     )
-    return None, [Finding(code="NB434", message=f"{what} `{evaluation.features}`, the rows of `{evaluation.model}`")]
+    return None, [
+        Finding(code="NB434", message=f"{what} `{evaluation.features}`, the rows of `{evaluation.model}`")
+    ]
 
 
 class _Slicer:
@@ -122,8 +126,11 @@ class _Slicer:
 
     def _name(self, hint: str) -> str:
         """Give a name that nothing has yet, made of the words of what is learnt."""
-        words = [word.lower() for word in re.findall(r"[A-Za-z]+|\d+", re.sub(r"\b(df|data|X|pd|np|iloc|loc|train)\b", " ", hint))]
-        kept = list(dict.fromkeys(word for word in words if len(word) > 1))[:4] or ["learnt"]
+        text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", _EMPTY_WORDS.sub(" ", hint))
+        words = [word.lower() for word in re.findall(r"[A-Za-z]+|\d+", text)]
+        head, _, keys = " ".join(dict.fromkeys(word for word in words if len(word) > 1)).partition(" by ")
+        kept = head.split()[:4] + (["by", *keys.split()] if keys else [])
+        kept = kept or ["learnt"]
         base = "_".join(kept)
         name, count = base, 1
         while name in self.taken or not name.isidentifier() or name[0].isdigit():
@@ -186,17 +193,22 @@ class _Slicer:
                 places.insert(0, place)
         left = sorted(needed - {self.record})
         if left:
-            raise CannotServe("NB437", f"`{left[0]}` is needed for new records, and is made in a way that was not understood")
-        return kept, list(state), tools, places
+            raise CannotServe(
+                "NB437",
+                f"`{left[0]}` is needed for new records, and is made in a way that was not understood",
+            )
+        return kept, list(reversed(state)), tools, places
 
     def _touches(self, statement: Statement, turned: Turned) -> set[str]:
         touched = _touched(statement)
-        if not touched:  # a function of the user's that changes what it is handed
+        if not touched and statement.use.calls & self.program.helpers.keys():  # it changes what it is handed
             touched = {name for name in statement.use.needs if turned.kinds.get(name) == "rows"}
         return touched
 
     def _is_learnt(self, name: str, turned: Turned) -> bool:
-        return name in turned.learnt or name in turned.fitted or turned.kinds.get(name) in ("learnt", "groups")
+        return (
+            name in turned.learnt or name in turned.fitted or turned.kinds.get(name) in ("learnt", "groups")
+        )
 
     def _is_still(self, name: str, place: int, turned: Turned) -> None:
         """What is carried must be what it was here: not fitted or bound again later."""
@@ -204,7 +216,10 @@ class _Slicer:
             return
         for later in self.statements[place + 1 :]:
             if name in _touched(later):
-                raise CannotServe("NB437", f"`{name}` is used here, and made or fitted again in cell {later.cell}, line {later.line}")
+                raise CannotServe(
+                    "NB437",
+                    f"`{name}` is used here, and made or fitted again in cell {later.cell}, line {later.line}",
+                )
 
     def _learn(self, wanted: Sequence[str]) -> list[Statement]:
         needed = set(wanted)
@@ -217,9 +232,7 @@ class _Slicer:
                 touched = self._touches(statement, turned)
                 if touched & needed:
                     needed = (needed - _sure(statement)) | {
-                        name
-                        for name in statement.use.needs
-                        if name in self.bound or name in self._made()
+                        name for name in statement.use.needs if name in self.bound or name in self._made()
                     }
                     kept.insert(0, statement)
         return kept
@@ -262,7 +275,9 @@ class _Slicer:
                 names = ", ".join(f"`{name}`" for name in sorted(learns))
                 message = f"{names} is learnt from all rows, also those that the model is judged on later"
                 found.append(
-                    Finding(code="NB436", message=message, cell=turned.statement.cell, line=turned.statement.line)
+                    Finding(
+                        code="NB436", message=message, cell=turned.statement.cell, line=turned.statement.line
+                    )
                 )
         return found
 
@@ -270,7 +285,11 @@ class _Slicer:
 def _table(statement: Statement) -> str | None:
     """Give the name that a statement binds to a table it reads."""
     tree = first_statement(statement.code)
-    if not isinstance(tree, ast.Assign) or len(tree.targets) != 1 or not isinstance(tree.targets[0], ast.Name):
+    if (
+        not isinstance(tree, ast.Assign)
+        or len(tree.targets) != 1
+        or not isinstance(tree.targets[0], ast.Name)
+    ):
         return None
     return tree.targets[0].id if any(_READS.search(call) for call in statement.use.calls) else None
 
@@ -300,7 +319,9 @@ def _side(tree: ast.stmt, names: set[str]) -> set[str]:
         return set()
     sides = [element.id if isinstance(element, ast.Name) else "" for element in target.elts]
     tables = [arg.id if isinstance(arg, ast.Name) else "" for arg in tree.value.args]
-    return {tables[place // 2] for place, side in enumerate(sides) if side in names and place // 2 < len(tables)}
+    return {
+        tables[place // 2] for place, side in enumerate(sides) if side in names and place // 2 < len(tables)
+    }
 
 
 def _column(tree: ast.Assign, names: set[str]) -> list[str]:
@@ -322,5 +343,3 @@ def _column(tree: ast.Assign, names: set[str]) -> list[str]:
                 if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
             ]
     return found
-
-

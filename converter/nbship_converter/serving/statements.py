@@ -23,7 +23,9 @@ from nbship_converter.uses import MUTATORS, use_of
 __all__ = ["Pass", "Turned", "statement_of"]
 
 _SPLITS = "train_test_split"
-_SCALARS = re.compile(r"^(int|float|str|bool|dict|list\[(str|int|float)|set|tuple\[(int|float|str)|numpy\.(float|int|str|bool)\w*)")
+_SCALARS = re.compile(
+    r"^(int|float|str|bool|dict|list\[(str|int|float)|set|tuple\[(int|float|str)|numpy\.(float|int|str|bool)\w*)"
+)
 _IN_PLACE = MUTATORS - {"fit", "partial_fit", "fit_transform", "fit_predict"}
 
 
@@ -77,6 +79,7 @@ class Pass:
             return Turned(
                 statement=statement, learn=(statement,), serve=(statement,), kinds=before, cannot=cannot
             )
+        self.kinds.update(dict.fromkeys(look.fitted, "learnt"))
         self._settle(statement, before)
         return Turned(
             statement=statement,
@@ -92,7 +95,11 @@ class Pass:
         """A single number or a dictionary has no row for each record, whatever made it."""
         for name in statement.use.binds:
             kind = self.kinds.get(name)
-            if kind == "rows" and before.get(name) != "rows" and _SCALARS.match(self.types(statement.cell, name)):
+            if (
+                kind == "rows"
+                and before.get(name) != "rows"
+                and _SCALARS.match(self.types(statement.cell, name))
+            ):
                 self.kinds[name] = "learnt"
 
 
@@ -116,7 +123,9 @@ class _Block:
         if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
             return [node], [node]
         if names_in(node) & {name for name, kind in self.kinds.items() if kind in ("rows", "groups")}:
-            raise CannotServe("NB437", f"`{source_of(node).splitlines()[0]}` does something with rows in a block of its own")
+            raise CannotServe(
+                "NB437", f"`{source_of(node).splitlines()[0]}` does something with rows in a block of its own"
+            )
         return [node], [node]
 
     def _line(self, node: cst.SimpleStatementLine) -> tuple[list[Any], list[Any]]:
@@ -186,7 +195,9 @@ class _Block:
         target = node.targets[0].target
         tables = [arg.value for arg in call.args if arg.keyword is None]
         if not (isinstance(target, cst.Tuple) and len(target.elements) == 2 * len(tables)):
-            raise CannotServe("NB437", f"`{source_of(call)}` is not taken apart into two parts for each table")
+            raise CannotServe(
+                "NB437", f"`{source_of(call)}` is not taken apart into two parts for each table"
+            )
         seen = [self.look.see(table) for table in tables]
         serve = []
         for place, element in enumerate(target.elements):
@@ -205,7 +216,7 @@ class _Block:
             if root is not None:
                 self._raise(root, value.kind if stored.kind == "plain" else max(value.kind, "learnt"))  # type: ignore[arg-type]  # a Kind
             return node.with_changes(value=value.learn), self._kept(node, value)
-        value = self.look.named(value, f"{source_of(target)}")
+        value = self.look.named(value)
         targets = [node.targets[0].with_changes(target=stored.learn)]
         served = [node.targets[0].with_changes(target=stored.serve)]
         return node.with_changes(targets=targets, value=value.learn), node.with_changes(
@@ -225,7 +236,7 @@ class _Block:
             for element in target.elements:
                 self._bind(element.value, seen)
         elif isinstance(target, cst.Name):
-            self.kinds[target.value] = seen.kind if seen.kind != "local" else "rows"
+            self.kinds[target.value] = seen.kind
         elif (root := _root(target)) is not None:
             self._raise(root, seen.kind)
         return seen
@@ -253,7 +264,7 @@ class _Block:
     def _expression(self, node: cst.Expr) -> tuple[Any, Any]:
         call = node.value
         if not isinstance(call, cst.Call):
-            return node, None
+            return None, None
         root = _root(call.func) if isinstance(call.func, cst.Attribute) else None
         method = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
         seen = self.look.see(call)
@@ -268,9 +279,11 @@ class _Block:
             return node.with_changes(value=seen.learn), node.with_changes(value=seen.serve)
         if self._changes_its_rows(call):
             return node.with_changes(value=seen.learn), node.with_changes(value=seen.serve)
-        return node, None
+        return None, None  # it shows something
 
-    def _in_place(self, node: cst.Expr, call: cst.Call, root: str, method: str, seen: Seen) -> tuple[Any, Any]:
+    def _in_place(
+        self, node: cst.Expr, call: cst.Call, root: str, method: str, seen: Seen
+    ) -> tuple[Any, Any]:
         in_place = any(arg.keyword is not None and arg.keyword.value == "inplace" for arg in call.args)
         trained = node.with_changes(value=seen.learn)
         if in_place and not isinstance(seen.serve, cst.Call):
@@ -279,7 +292,7 @@ class _Block:
             return trained, node.with_changes(value=seen.serve)
         if in_place or method in _IN_PLACE:
             return trained, node.with_changes(value=seen.serve)
-        return node, None
+        return None, None
 
     def _changes_its_rows(self, call: cst.Call) -> bool:
         """Whether a function of the user's changes a table that it is handed."""
@@ -287,20 +300,22 @@ class _Block:
             return False
         names = {source_of(arg.value) for arg in call.args}
         return any(
-            self.kinds.get(name) == "rows" and self.passing.changed(self.statement.cell, name) for name in names
+            self.kinds.get(name) == "rows" and self.passing.changed(self.statement.cell, name)
+            for name in names
         )
 
     # blocks
 
     def _for(self, node: cst.For) -> tuple[list[Any], list[Any]]:
+        node = node.with_changes(body=_block(node.body))
         source = self.look.see(node.iter)
         names = names_in(node.target)
         if source.kind in ("rows", "local"):
             for name in names:
-                self.kinds[name] = "rows"
+                self.kinds[name] = "local"
             inner = self.look
         else:
-            source = self.look.named(source, f"{source_of(node.iter)} names")
+            source = self.look.named(source)
             for name in names:
                 self.kinds[name] = "plain"
             inner = replace(
@@ -314,24 +329,31 @@ class _Block:
         block = _Block(self.passing, inner, self.statement)
         learn, serve = block._body(node.body)  # noqa: SLF001  # the same class, one block further in
         kept = sorted(inner.learnt - known) if inner is not self.look else []
-        empty = [cst.parse_statement(f"{name}: dict[Any, Any] = {{}}") for name in kept] if not self.look.keys else []
+        empty = (
+            [cst.parse_statement(f"{name}: dict[Any, Any] = {{}}") for name in kept]
+            if not self.look.keys
+            else []
+        )
         self.look.before[:] = []
-        trained = node.with_changes(iter=source.learn, body=node.body.with_changes(body=learn))
-        served = [node.with_changes(iter=source.serve, body=node.body.with_changes(body=serve))] if serve else []
-        return [*above, *_headed(node, empty), trained], served
+        trained = node.with_changes(iter=source.learn, body=node.body.with_changes(body=_filled(learn)))
+        served = (
+            [node.with_changes(iter=source.serve, body=node.body.with_changes(body=serve))] if serve else []
+        )
+        return [*above, *empty, trained], served
 
     def _if(self, node: cst.If) -> tuple[list[Any], list[Any]]:
-        test = self.look.named(self.look.see(node.test), "is so")
+        node = node.with_changes(body=_block(node.body))
+        test = self.look.named(self.look.see(node.test), "chosen")
         above = list(self.look.before)
         self.look.before.clear()
         learn, serve = self._body(node.body)
         below_learn, below_serve = self._else(node.orelse)
         trained = node.with_changes(
-            test=test.learn, body=node.body.with_changes(body=learn), orelse=below_learn
+            test=test.learn, body=node.body.with_changes(body=_filled(learn)), orelse=below_learn
         )
         served = node.with_changes(
             test=test.serve,
-            body=node.body.with_changes(body=serve or [cst.SimpleStatementLine([cst.Pass()])]),
+            body=node.body.with_changes(body=_filled(serve)),
             orelse=below_serve,
         )
         return [*above, trained], [served] if serve or below_serve is not None else []
@@ -342,17 +364,18 @@ class _Block:
         if isinstance(node, cst.If):
             learn, serve = self._if(node)
             if len(learn) > 1:
-                raise CannotServe("NB437", f"`{source_of(node.test)}` learns in an `elif` what its rows are compared with")
+                raise CannotServe(
+                    "NB437", f"`{source_of(node.test)}` learns in an `elif` what its rows are compared with"
+                )
             return learn[0], serve[0] if serve else None
+        node = node.with_changes(body=_block(node.body))
         learn, serve = self._body(node.body)
         return (
-            node.with_changes(body=node.body.with_changes(body=learn)),
+            node.with_changes(body=node.body.with_changes(body=_filled(learn))),
             node.with_changes(body=node.body.with_changes(body=serve)) if serve else None,
         )
 
     def _body(self, body: Any) -> tuple[list[Any], list[Any]]:
-        if not isinstance(body, cst.IndentedBlock):
-            body = cst.IndentedBlock(body=[cst.SimpleStatementLine(body.body)])
         learn: list[Any] = []
         serve: list[Any] = []
         for line in body.body:
@@ -382,8 +405,17 @@ def _lines(parts: Any, comments: Any, node: cst.SimpleStatementLine) -> list[cst
     ]
 
 
-def _headed(node: cst.For, lines: list[Any]) -> list[Any]:
-    return lines
+def _block(body: Any) -> Any:
+    """Give the body of a loop or condition that stands in its line as a block."""
+    return (
+        body
+        if isinstance(body, cst.IndentedBlock)
+        else cst.IndentedBlock(body=[cst.SimpleStatementLine(body.body)])
+    )
+
+
+def _filled(body: list[Any]) -> list[Any]:
+    return body or [cst.SimpleStatementLine([cst.Pass()])]
 
 
 def _target(node: Any) -> Any:
@@ -391,7 +423,9 @@ def _target(node: Any) -> Any:
 
 
 def _elements(node: cst.Tuple, values: list[cst.BaseExpression]) -> cst.Tuple:
-    elements = [element.with_changes(value=value) for element, value in zip(node.elements, values, strict=True)]
+    elements = [
+        element.with_changes(value=value) for element, value in zip(node.elements, values, strict=True)
+    ]
     return node.with_changes(elements=elements)
 
 

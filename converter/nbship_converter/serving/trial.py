@@ -50,7 +50,9 @@ def try_out(
         what = f"which rows of `{inference.record}` are those of `{evaluation.features}` cannot be told: their labels were given anew"
         return Tried(finding=Finding(code="NB435", message=what))
     if status == "raised":
-        return Tried(finding=Finding(code="NB433", message=f"the prediction for new records failed: {told['error']}"))
+        return Tried(
+            finding=Finding(code="NB433", message=f"the prediction for new records failed: {told['error']}")
+        )
     if status == "different":
         return Tried(finding=_different(told, inference, evaluation))
     leaked = [name for name in told["required"] if name in inference.targets]
@@ -68,7 +70,9 @@ def try_out(
     )
 
 
-def _run(source: Path, data: Path, wanted: str, *, python: str, variables: Mapping[str, str]) -> dict[str, Any]:
+def _run(
+    source: Path, data: Path, wanted: str, *, python: str, variables: Mapping[str, str]
+) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="nbship-trial-") as scratch:
         environment = {**os.environ, **variables, "MPLBACKEND": "agg"}
         environment["PYTHONHASHSEED"] = os.environ.get("PYTHONHASHSEED", "0")
@@ -96,10 +100,22 @@ def _run(source: Path, data: Path, wanted: str, *, python: str, variables: Mappi
 def _different(told: Mapping[str, Any], inference: Inference, evaluation: Evaluation) -> Finding:
     """Say where new records would get something else, and which line made it."""
     where = str(told.get("where") or "")
-    line = next((s for s in reversed(inference.prepare) if where and (f"'{where}'" in s.code or f'"{where}"' in s.code)), None)
+    line = next(
+        (
+            s
+            for s in reversed(inference.prepare)
+            if where and (f"'{where}'" in s.code or f'"{where}"' in s.code)
+        ),
+        None,
+    )
     feature = f"; the first feature that differs is `{where}`" if where else "; the features are the same"
-    example = f" for row {told['row']} it is {told['found']} and not {told['expected']}" if told.get("row") is not None else ""
-    what = f"records {told['what']} get another prediction than in `{evaluation.predictions or evaluation.features}`:{example}{feature}"
+    example = (
+        f" for row {told['row']} it is {told['found']} and not {told['expected']}"
+        if told.get("row") is not None
+        else ""
+    )
+    what = f"records {told['what']} get something else than in `{evaluation.predictions or evaluation.features}`:{example}{feature}"
+    what = what.replace(":;", ":")
     return Finding(
         code="NB433", message=what, cell=line.cell if line else None, line=line.line if line else None
     )
