@@ -75,8 +75,10 @@ def _plain(value: Any) -> Any:
         return value.__name__
     if isinstance(value, (list, tuple, range, set, frozenset)):
         return [_plain(item) for item in value]
-    if isinstance(value, dict) and all(isinstance(name, str) for name in value):
-        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, dict):
+        given: dict[Any, Any] = value
+        if all(isinstance(name, str) for name in given):
+            return {name: _plain(item) for name, item in given.items()}
     raise TypeError(value)
 
 

@@ -165,7 +165,6 @@ def _compared(predictor: Any, table: Any, rows: Any, expected: Any, features: An
     import numpy as np
 
     required = list(table.columns)
-    module = sys.modules[type(predictor).__module__]
     records = table.iloc[rows]
     try:
         found = predictor.features(records)
@@ -194,7 +193,7 @@ def _compared(predictor: Any, table: Any, rows: Any, expected: Any, features: An
         where = _first_difference(predictor.features(turned), _at(features, order))
         if where or not _same(predictor.predict(turned), expected[order]):
             return {"status": "different", "what": "in another order", "where": where}
-        required = _needed(predictor, module, table, records, expected, found)
+        required = _needed(predictor, table, records, expected, found)
     except Exception as error:  # noqa: BLE001  # whatever it is, it is told
         return _raised(error)
     exact = bool(
@@ -205,7 +204,7 @@ def _compared(predictor: Any, table: Any, rows: Any, expected: Any, features: An
     return {"status": "equal", "exact": exact, "rows": [int(row) for row in rows], "required": required}
 
 
-def _needed(predictor: Any, module: Any, table: Any, records: Any, expected: Any, features: Any) -> list[Any]:
+def _needed(predictor: Any, table: Any, records: Any, expected: Any, features: Any) -> list[Any]:
     """Give the columns whose values the features or their coming about depend on, for at least one of the rows."""
     import numpy as np
 
@@ -282,7 +281,7 @@ def _at(features: Any, place: Any) -> Any:
     )
 
 
-def _first_difference(found: Any, features: Any) -> str:
+def _first_difference(found: Any, features: Any) -> str:  # noqa: PLR0911  # tables, then arrays
     """Give the first feature that differs, "" for none."""
     import numpy as np
 

@@ -13,11 +13,14 @@ __all__ = ["dataset_of"]
 def dataset_of(row: Mapping[str, Any]) -> DatasetFacts:
     """Give the facts of one file."""
     columns = row["columns"]
-    return DatasetFacts(
-        **{**row, "columns": None if columns is None else tuple(_column(column) for column in columns)}
-    )
+    told: dict[str, Any] = {
+        **row,
+        "columns": None if columns is None else tuple(_column(column) for column in columns),
+    }
+    return DatasetFacts(**told)
 
 
 def _column(row: Mapping[str, Any]) -> ColumnFacts:
     values = row["values"]
-    return ColumnFacts(**{**row, "values": None if values is None else tuple(values)})
+    told: dict[str, Any] = {**row, "values": None if values is None else tuple(values)}
+    return ColumnFacts(**told)

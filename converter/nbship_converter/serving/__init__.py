@@ -85,8 +85,8 @@ def _with_extra(text: str) -> str:
     override.add("module", ["mlflow", "mlflow.*"])
     override.add("follow_imports", "skip")
     override["follow_imports"].comment("an extra: the same with and without it")
-    override.add("follow_imports_for_stubs", True)  # noqa: FBT003  # a TOML value
-    override.add("ignore_missing_imports", True)  # noqa: FBT003  # a TOML value
+    override.add("follow_imports_for_stubs", True)  # a TOML value
+    override.add("ignore_missing_imports", True)  # a TOML value
     override.add(tomlkit.nl())
     overrides = document["tool"]["mypy"].get("overrides")
     if overrides is None:

@@ -75,7 +75,7 @@ class Expressions:
     fitted: set[str] = field(default_factory=set)
     tools: set[str] = field(default_factory=set)
 
-    def see(self, node: cst.BaseExpression, *, select: bool = True) -> Seen:
+    def see(self, node: cst.BaseExpression, *, select: bool = True) -> Seen:  # noqa: PLR0911  # one line for each kind of node
         """Give what an expression is; with ``select`` rows are no longer chosen where it serves."""
         if isinstance(node, cst.Name):
             kind = "local" if node.value in self.bound else self.kinds.get(node.value, "plain")
@@ -222,7 +222,9 @@ class Expressions:
             raise CannotServe("NB431", f"`{_short(node)}` looks at the other rows of a group")
         return Seen(kind="learnt", learn=node, serve=node, fresh=True)
 
-    def _of_rows(self, node: cst.Call, method: str, receiver: Seen, *, select: bool) -> Seen:
+    def _of_rows(
+        self, node: cst.Call, method: str, receiver: Seen, *, select: bool
+    ) -> Seen:  # a table of methods
         """Give what a method of a table, a column or an array is."""
         if method == "groupby":
             return Seen(kind="groups", learn=node, serve=node)
@@ -282,7 +284,7 @@ class Expressions:
         )
 
     def _takes_rows(self, node: cst.Call) -> bool:
-        return any(self.kinds.get(name) in ("rows",) for arg in node.args for name in names_in(arg.value))
+        return any(self.kinds.get(name) == "rows" for arg in node.args for name in names_in(arg.value))
 
     def _fitted(self, node: cst.Call, method: str) -> Seen:
         """``x.fit_transform(rows)`` is ``x.transform(rows)`` where it serves."""

@@ -73,9 +73,8 @@ class Pass:
         try:
             learn, serve = _Block(self, look, statement).turned(statement.node)
         except CannotServe as cannot:
-            kinds = {name: "rows" for name in (*statement.use.binds, *statement.use.mutates)}
             if any(before.get(name) == "rows" for name in statement.use.needs):
-                self.kinds.update(kinds)  # type: ignore[arg-type]  # "rows" is a Kind
+                self.kinds.update(dict.fromkeys((*statement.use.binds, *statement.use.mutates), "rows"))
             return Turned(
                 statement=statement, learn=(statement,), serve=(statement,), kinds=before, cannot=cannot
             )
@@ -140,7 +139,7 @@ class _Block:
             self.look.after.clear()
         return learn, serve
 
-    def _small(self, node: cst.BaseSmallStatement) -> tuple[Any, Any]:
+    def _small(self, node: cst.BaseSmallStatement) -> tuple[Any, Any]:  # noqa: PLR0911  # one line for each kind of node
         if isinstance(node, cst.Assign):
             return self._assign(node)
         if isinstance(node, cst.AnnAssign) and node.value is not None:
@@ -214,7 +213,7 @@ class _Block:
         stored = self._stored(target)
         if self.kinds.get(root or "") != "rows":
             if root is not None:
-                self._raise(root, value.kind if stored.kind == "plain" else max(value.kind, "learnt"))  # type: ignore[arg-type]  # a Kind
+                self._raise(root, value.kind)
             return node.with_changes(value=value.learn), self._kept(node, value)
         value = self.look.named(value)
         targets = [node.targets[0].with_changes(target=stored.learn)]
@@ -327,7 +326,7 @@ class _Block:
         known = set(inner.learnt)
         above = list(self.look.before)
         block = _Block(self.passing, inner, self.statement)
-        learn, serve = block._body(node.body)  # noqa: SLF001  # the same class, one block further in
+        learn, serve = block._body(node.body)  # the same class, one block further in
         kept = sorted(inner.learnt - known) if inner is not self.look else []
         empty = (
             [cst.parse_statement(f"{name}: dict[Any, Any] = {{}}") for name in kept]

@@ -40,9 +40,13 @@ def try_out(
     """Run the package below ``source``, and its Predictor on the rows that the notebook judged its model on."""
     evaluation, inference = module.evaluation, module.inference
     wanted = {
-        **{"package": module.package, "module": module.name, "read": module.read.name},
-        **{"model": evaluation.model, "features": evaluation.features},
-        **{"labels": evaluation.labels, "predictions": evaluation.predictions},
+        "package": module.package,
+        "module": module.name,
+        "read": module.read.name,
+        "model": evaluation.model,
+        "features": evaluation.features,
+        "labels": evaluation.labels,
+        "predictions": evaluation.predictions,
     }
     told = _run(source, data, json.dumps(wanted), python=python, variables=variables)
     status = told["status"]

@@ -57,9 +57,9 @@ def champion_of(repository: Repository) -> Champion:
 
 def _loaded(uri: str) -> Any:
     """Load a version; by its own library where that is scikit-learn's, which asks for no types of columns."""
-    import mlflow
+    from mlflow import pyfunc
+    from mlflow import sklearn as by_sklearn
+    from mlflow.models import get_model_info
 
-    info: Any = mlflow.models.get_model_info(uri)
-    if "sklearn" in info.flavors:
-        return mlflow.sklearn.load_model(uri)
-    return mlflow.pyfunc.load_model(uri)
+    info: Any = get_model_info(uri)
+    return by_sklearn.load_model(uri) if "sklearn" in info.flavors else pyfunc.load_model(uri)

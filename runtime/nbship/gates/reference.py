@@ -66,7 +66,8 @@ class Dataset:
         """Give a dataset back. Raises DataError where it is of another version."""
         try:
             known = row["profile"]
-            return cls(**{**row, "profile": None if known is None else Profile.from_json(known)})
+            told: dict[str, Any] = {**row, "profile": None if known is None else Profile.from_json(known)}
+            return cls(**told)
         except (KeyError, TypeError) as error:
             raise DataError(f"{FILE} cannot be read: {error}", help="export the notebook again") from error
 
