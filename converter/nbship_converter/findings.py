@@ -64,7 +64,10 @@ CODES: dict[str, tuple[Severity, str]] = {
         "Learn it from the training rows first (an aggregate, then `map` or `merge`), or leave the feature out.",
     ),
     "NB432": ("warning", "Take the column out of the features: when it is to be predicted, nobody knows it."),
-    "NB433": ("warning", "Look at what the line computes for one row alone, and at what it takes from others."),
+    "NB433": (
+        "warning",
+        "Look at what the line computes for one row alone, and at what it takes from others.",
+    ),
     "NB434": (
         "warning",
         "Read the records with pandas, into a table of their own, and compute the features from it.",

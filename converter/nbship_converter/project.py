@@ -66,8 +66,9 @@ def sources(plan: Project) -> dict[str, bytes]:
         place = f"src/{_TEMPLATE_PACKAGE}/config.py"
         template[place] = without_sources(template[place])
     files = {_renamed(path, plan.package): _renamed(text, plan.package) for path, text in template.items()}
-    for path in _WITH_PYTHON if plan.facts else ():
-        files[path] = files[path].replace(_TEMPLATE_PYTHON, ".".join(plan.facts.python.split(".")[:2]))
+    if plan.facts is not None:
+        version = ".".join(plan.facts.python.split(".")[:2])
+        files |= {path: files[path].replace(_TEMPLATE_PYTHON, version) for path in _WITH_PYTHON}
     source = f"src/{plan.package}"
     files |= {f"{source}/{name}": text for name, text in modules.items()}
     files[f"{source}/config.py"] = config_module(

@@ -41,7 +41,7 @@ class Splits:
             count = tables[0].shape[0] if hasattr(tables[0], "shape") else len(tables[0])
             *parts, first, second = split(*tables, np.arange(count), **options)
             self.seen += [(part, (count, (first, second)[place % 2])) for place, part in enumerate(parts)]
-            return parts
+            return list(parts)
 
         model_selection.train_test_split = watched
 
@@ -63,7 +63,7 @@ class Resets:
             self.seen.append(table.index)
             return reset(table, *arguments, **options)
 
-        pd.DataFrame.reset_index = watched  # type: ignore[method-assign]  # only in this process
+        pd.DataFrame.reset_index = watched  # type: ignore[method-assign, assignment]  # only in this process
 
     def candidates(self, labels: Any, whole: Any) -> list[Any]:
         """Give the positions in the table that labels may stand for, by each way in which they were numbered."""

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +38,7 @@ READERS: Mapping[str, str] = {
 _SIZED = 1000
 
 
-Values = pa.ChunkedArray | layout.Source | strings.Coded
+Values: TypeAlias = "pa.ChunkedArray | layout.Source | strings.Coded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,6 +164,7 @@ def test_where_a_fingerprint_differs_the_values_are_compared(
     class Plan:
         package, python, data = "demo", "", dict[str, Path]()
         environment = dict[str, str]()  # noqa: RUF012  # as above
+        evaluation = None
 
         class program:  # noqa: N801  # stands for a field
             results = dict.fromkeys(run.values, "value")

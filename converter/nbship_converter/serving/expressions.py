@@ -152,7 +152,11 @@ class Expressions:
         seen = self._joined(node, parts)
         if value.kind != "rows" or not select:
             return seen
-        return Seen(kind="rows", learn=seen.learn, serve=_unselected(seen.serve, node, parts))
+        return Seen(
+            kind="rows",
+            learn=seen.learn,
+            serve=_unselected(cst.ensure_type(seen.serve, cst.Subscript), node, parts),
+        )
 
     def _lambda(self, node: cst.Lambda) -> Seen:
         names = {parameter.name.value for parameter in node.params.params}
@@ -211,9 +215,8 @@ class Expressions:
                 return self._of_rows(node, method, receiver, select=select)
             if method in FIT_AND_APPLY and self._takes_rows(node):
                 return self._fitted(node, method)
-            if method in FITS and self._takes_rows(node):
-                return Seen(kind="learnt", learn=node, serve=node, fresh=True)
-            if method in ("merge", "join") and receiver.kind == "learnt":
+            joined = method in ("merge", "join") and receiver.kind == "learnt"
+            if joined or (method in FITS and self._takes_rows(node)):
                 return Seen(kind="learnt", learn=node, serve=node, fresh=True)
         return self._function(node, _called(node), select=select)
 
@@ -487,21 +490,18 @@ def _spaced(args: list[cst.Arg]) -> list[cst.Arg]:
 _EVERYTHING = cst.SubscriptElement(cst.Slice(lower=None, upper=None))
 
 
-def _unselected(serve: Any, node: cst.Subscript, parts: Mapping[int, Seen]) -> cst.BaseExpression:
+def _unselected(serve: cst.Subscript, node: cst.Subscript, parts: Mapping[int, Seen]) -> cst.BaseExpression:
     """Give a subscript without its choice of rows: a condition, positions, a slice."""
     places = _by_place(node.value)
-    table: cst.BaseExpression = serve.value
+    table = serve.value
     rows, *columns = node.slice
     if columns:
         chooses = places or _chooses(rows, parts) or isinstance(rows.slice, cst.Slice)
-        return (
-            serve.with_changes(slice=[_EVERYTHING.with_changes(comma=rows.comma), *serve.slice[1:]])
-            if chooses
-            else serve
-        )  # type: ignore[no-any-return]  # a node stays a node
+        everything = [_EVERYTHING.with_changes(comma=rows.comma), *serve.slice[1:]]
+        return serve.with_changes(slice=everything) if chooses else serve
     if places or _chooses(rows, parts) or isinstance(rows.slice, cst.Slice):
         return cst.ensure_type(table, cst.Attribute).value if places else table
-    return serve  # type: ignore[no-any-return]  # a node stays a node
+    return serve
 
 
 def _by_place(node: cst.BaseExpression) -> bool:

@@ -222,9 +222,10 @@ def changes(errors: Sequence[float], *, delta: float = 0.002) -> list[int]:
     Source: Bifet and Gavalda, Learning from Time-Changing Data with Adaptive Windowing (SDM 2007); ``delta`` bounds
     the false alarms. Raises ModuleNotFoundError where river is not installed.
     """
-    from river.drift import ADWIN
+    from river import drift
 
-    detector: Any = ADWIN(delta=delta)
+    untyped: Any = drift
+    detector = untyped.ADWIN(delta=delta)
     found: list[int] = []
     for place, error in enumerate(errors):
         before = float(detector.estimation) if detector.width else 0.0

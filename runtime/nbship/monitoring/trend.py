@@ -109,8 +109,9 @@ def forecast(points: Sequence[Point], threshold: float, *, feature: str, measure
     else:
         goal = threshold
     line = _Line(x, y, np.array([float(point.rows) for point in known]))
-    if (reason := _undeserved(x, y, line)) is not None:
-        return Refusal(feature=feature, reason=reason)
+    undeserved = _undeserved(x, y, line)
+    if undeserved is not None:
+        return Refusal(feature=feature, reason=undeserved)
     days = line.meets(goal)
     if not 0 < days <= -float(x[0]):
         ahead = "further ahead than what has been seen" if days > 0 else "past already by the line"
