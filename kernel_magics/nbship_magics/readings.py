@@ -89,7 +89,7 @@ def _described(frame: Any) -> dict[str, Any]:
     nothing: dict[str, Any] = {"rows": 0, "duplicates": 0, "columns": None, "profile": None}
     if not isinstance(frame, pd.DataFrame):
         return nothing
-    names = list(frame.columns)
+    names: list[Any] = list(frame.columns)
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         return nothing
     from nbship.gates.reference import reference_profile

@@ -104,7 +104,8 @@ class Expressions:
         return self._carried(seen.learn, hint or source_of(seen.learn))
 
     def _joined(self, node: Any, parts: Mapping[int, Seen]) -> Seen:
-        kind: Kind = max((part.kind for part in parts.values()), key=_WEIGHT.__getitem__, default="plain")
+        kinds: list[Kind] = ["plain", *(part.kind for part in parts.values())]
+        kind = max(kinds, key=lambda one: _WEIGHT[one])
         if kind in ("rows", "local"):
             parts = {key: self.named(part) for key, part in parts.items()}
         fresh = kind == "learnt" and any(part.fresh for part in parts.values())

@@ -66,7 +66,7 @@ class LogFile:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirected POST would become a GET without its body: better to be told."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 

@@ -172,7 +172,7 @@ class Grader:
     def __init__(self, monitor: Monitor, source: truths.Source | None, *, task: Task | None = None) -> None:
         self._monitor = monitor
         self._source = source
-        self._task = task
+        self._task: Task | None = task
         self._labels = Labels(values={})
         self._errors: dict[tuple[str, str], Grade] = {}
 

@@ -176,7 +176,7 @@ class Service:
         self._clock = clock
         self._metrics = metrics
         self._sinks = configured_sinks(settings, clock=clock)
-        cut = cut or settings.monitor.get("window", DEFAULT_WINDOW)
+        cut = cut or str(settings.monitor.get("window", DEFAULT_WINDOW))
         grace = timedelta(minutes=settings.monitor.get("grace_minutes", 10))
         watch = Watch(
             model=model,
