@@ -7,7 +7,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from nbship_converter.merge import (
 )
 from nbship_converter.order import ordered_run
 from nbship_converter.paths import data_name
-from nbship_converter.pointing import Delivery, delivery, shared_store
+from nbship_converter.pointing import Delivery, delivery, digests_of, shared_store
 from nbship_converter.polish import polish
 from nbship_converter.project import Project, documents, sources
 from nbship_converter.proof import link_data, prove
@@ -174,18 +174,20 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
             ]
         observed = _observed(plan, repository) if verification.ran else {}
         found += untested(program, verification, observed) if verification.ran else []
-        fill(repository, documents(plan, verification, observed))
+        found += serve(plan, repository, verification, options.say)
+        delivered = shared.files(notebook.parent, settings)
+        plan = replace(plan, digests=digests_of(delivered))
+        fill(repository, documents(plan, verification, observed, [*findings, *found]))
         settled = (repository / "pyproject.toml").read_text(encoding="utf-8")
         fill(
             repository,
             {"pyproject.toml": with_thresholds(settled, verification.measures, plan.facts).encode()},
         )
-        served = serve(plan, repository, verification, options.say)
         locks = _locked(repository, destination, plan.facts, options)
         fill(repository, {name: text.encode() for name, text in locks.files.items()})
         ignored = (repository / ".gitignore").read_bytes() + shared.ignored().encode()
-        fill(repository, {**shared.files(notebook.parent, settings), ".gitignore": ignored})
-        findings += [*found, *served, *polish(repository), *_pointed(shared), *locks.findings]
+        fill(repository, {**delivered, ".gitignore": ignored})
+        findings += [*found, *polish(repository), *_pointed(shared), *locks.findings]
         placed = place(
             repository,
             destination,

@@ -7,7 +7,9 @@ be what the notebook saw, and nothing else.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,7 +21,7 @@ from nbship.digests import Digests, Folder, digest_file
 from nbship.repository import ignoring
 from nbship.snapshots import Store, is_local, shown
 
-__all__ = ["MOST_DATA", "Delivery", "Unit", "delivery", "shared_store"]
+__all__ = ["MOST_DATA", "Delivery", "Unit", "delivery", "digests_of", "shared_store"]
 
 #: Bytes of data that are copied into the repository, smallest first; to the rest there are pointers.
 MOST_DATA = 10 * 1024**2
@@ -81,6 +83,16 @@ def delivery(data: Mapping[str, Path], listed: Iterable[str], *, copy: bool) -> 
         left -= unit.size
         (copied if left >= 0 else pointed).append(unit)
     return Delivery(copied=tuple(copied), pointed=tuple(sorted(pointed, key=lambda unit: unit.name)))
+
+
+def digests_of(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Give the SHA-256 of data by its path: of what is copied, and of what a pointer stands for."""
+    found = {}
+    for path, content in files.items():
+        told = re.search(rb"sha256: (\w{64})", content) if path.endswith(pointers.SUFFIX) else None
+        name = path.removesuffix(pointers.SUFFIX) if told else path
+        found[name] = told[1].decode() if told else hashlib.sha256(content).hexdigest()
+    return found
 
 
 def shared_store(settings: Config) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from nbship_converter.environment.sources import reads_data, without_group, with
 from nbship_converter.evaluation import Evaluation
 from nbship_converter.expectations import module_tests, seeded, trimmed, with_environment
 from nbship_converter.expectations.observe import Observed
+from nbship_converter.findings import Finding
 from nbship_converter.ir import Cell, Facts, Program
 from nbship_converter.secrets import redacted
 from nbship_converter.verify import Verification
@@ -40,7 +41,7 @@ class Project:
     """What a repository is made from.
 
     ``environment`` are the secrets that the package reads from there: their values are written nowhere. ``pointed``
-    is data that is fetched, from ``store`` where one is shared.
+    is data that is fetched, from ``store`` where one is shared; ``digests`` are SHA-256 by the data's path.
     """
 
     program: Program
@@ -52,6 +53,7 @@ class Project:
     expected: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     pointed: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
     store: str | None = None
     evaluation: Evaluation | None = None
 
@@ -94,14 +96,27 @@ def sources(plan: Project) -> dict[str, bytes]:
 
 
 def documents(
-    plan: Project, verification: Verification, observed: Mapping[str, Observed]
+    plan: Project,
+    verification: Verification,
+    observed: Mapping[str, Observed],
+    findings: Sequence[Finding] = (),
 ) -> dict[str, bytes]:
     """Give what can only be written once the package was compared: tests, README, expected fingerprints."""
     files = module_tests(plan.program, plan.package, verification, observed)
     recording = _renamed(_template()["tests/recording.py"], plan.package)
     files["tests/recording.py"] = trimmed(recording, files.values())
     files[".nbship/expected.json"] = _json(_expected(plan, verification))
-    files["README.md"] = readme(plan.program, plan.facts, plan.package, verification, pointed=plan.pointed)
+    files["README.md"] = readme(
+        plan.program,
+        plan.facts,
+        plan.package,
+        verification,
+        evaluation=plan.evaluation,
+        digests=plan.digests,
+        dependencies=_dependencies(emit(plan.program, plan.package), plan),
+        findings=findings,
+        pointed=plan.pointed,
+    )
     return _encoded(files, plan)
 
 
