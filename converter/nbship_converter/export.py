@@ -22,7 +22,7 @@ from nbship_converter.environment import DEVELOPMENT, LOCK, Locks, locked
 from nbship_converter.environment.index import ask
 from nbship_converter.evaluation import evaluation_of
 from nbship_converter.expectations import untested
-from nbship_converter.expectations.observe import Observed, observe
+from nbship_converter.expectations.observe import Observation, observe
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Facts, Notebook, Program
 from nbship_converter.merge import (
@@ -172,7 +172,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
             found = [
                 Finding(code="NB404", message=f"the package was not compared with the notebook{unknown}")
             ]
-        observed = _observed(plan, repository) if verification.ran else {}
+        observed = _observed(plan, repository) if verification.ran else Observation()
         found += untested(program, verification, observed) if verification.ran else []
         found += serve(plan, repository, verification, options.say)
         delivered = shared.files(notebook.parent, settings)
@@ -302,7 +302,7 @@ def listed_folders(folder: Path, facts: Facts) -> set[str]:
     return {data_name(path) for path in facts.reads if (folder / path).is_dir()}
 
 
-def _observed(plan: Project, repository: Path) -> dict[str, Observed]:
+def _observed(plan: Project, repository: Path) -> Observation:
     """Give what each step did when the package was run as its tests run it."""
     with tempfile.TemporaryDirectory(prefix="nbship-data-") as scratch:
         link_data(plan, Path(scratch))

@@ -83,6 +83,7 @@ CODES: dict[str, tuple[Severity, str]] = {
         "`nbship check data` cannot read it: hold it against `contracts.py` where you load it.",
     ),
     "NB441": ("info", "`nbship check data` only looks whether it is there."),
+    "NB421": ("warning", "Leave the column out of the features: the model reads the answer there."),
     "NB450": (
         "error",
         "Decide there, `git add` the file where git calls it unmerged, and `nbship verify DIR`.",

@@ -20,7 +20,7 @@ from nbship_converter.environment.needs import needs_of
 from nbship_converter.environment.sources import reads_data, without_group, without_sources
 from nbship_converter.evaluation import Evaluation
 from nbship_converter.expectations import module_tests, seeded, trimmed, with_environment
-from nbship_converter.expectations.observe import Observed
+from nbship_converter.expectations.observe import Observation
 from nbship_converter.findings import Finding
 from nbship_converter.ir import Cell, Facts, Program
 from nbship_converter.secrets import redacted
@@ -98,7 +98,7 @@ def sources(plan: Project) -> dict[str, bytes]:
 def documents(
     plan: Project,
     verification: Verification,
-    observed: Mapping[str, Observed],
+    observed: Observation,
     findings: Sequence[Finding] = (),
 ) -> dict[str, bytes]:
     """Give what can only be written once the package was compared: tests, README, expected fingerprints."""

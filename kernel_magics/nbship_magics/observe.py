@@ -7,10 +7,15 @@ writes for each step expressions and what they came to. An expression is the ver
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
+import inspect
+import io
 import json
 import random
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from nbship.canonical import seed_generators
+from nbship_magics.alone import lacking, sampled
 from nbship_magics.wording import expressions
 
 __all__ = ["Request", "observe"]
@@ -30,7 +36,8 @@ LONGEST = 1500
 class Request:
     """What is observed: the package below ``source``, through ``tests``; ``steps`` maps a step to its outputs.
 
-    ``seed`` is where the random generators begin, ``fixed`` where the tests set Python's and NumPy's, if they do.
+    ``samples`` is a folder for small inputs, ``files`` what the notebook reads,
+    ``claims`` expressions about ``results`` that may hold; ``seed`` is where the random generators begin, ``fixed`` where the tests set Python's and NumPy's, if they do.
     """
 
     source: str
@@ -39,6 +46,9 @@ class Request:
     out: str
     data: str | None
     output: str
+    samples: str
+    files: list[str]
+    claims: list[str]
     steps: dict[str, list[str]]
     seed: int
     fixed: int | None
@@ -50,7 +60,8 @@ def observe(request: Request) -> None:
     recording = import_module("recording")
     pipeline = import_module(f"{request.package}.pipeline")
     given: dict[str, dict[str, Any]] = {}
-    for name, function in list(recording._steps()):  # noqa: SLF001  # the repository's helper is ours
+    originals = list(recording._steps())  # noqa: SLF001  # the repository's helper is ours
+    for name, function in originals:
         setattr(pipeline, name, _remembering(function, given))
     config = import_module(f"{request.package}.config").Config(
         data_dir=Path(request.data) if request.data else None,
@@ -58,13 +69,46 @@ def observe(request: Request) -> None:
         figures_dir=Path(request.output) / "figures",
     )
     _seed(request)
-    steps = recording.record(config).steps
+    recorded = recording.record(config)
+    steps = recorded.steps
+    functions = {function.__name__: function for _, function in originals}
     told = {
         name: _told(steps[name], outputs, given.get(name, {}), vars(recording))
         for name, outputs in request.steps.items()
         if name in steps
     }
-    Path(request.out).write_text(json.dumps(told), encoding="utf-8")
+    recording.DATA = Path(request.samples)
+    for name, outputs in request.steps.items():
+        if name in steps and name in given:
+            told[name]["alone"] = _alone(request, functions[name], outputs, given[name], recording)
+    whole = {
+        "steps": told,
+        "claims": {text: _holds(text, recorded.results) for text in request.claims},
+        "absent": _absent(request, pipeline, type(config)) if request.data else None,
+    }
+    Path(request.out).write_text(json.dumps(whole), encoding="utf-8")
+
+
+def _holds(claim: str, results: Any) -> bool | None:
+    """Tell whether a claim about the results is so; None where it cannot be asked of them."""
+    try:
+        found = eval(claim, {"results": results})  # noqa: S307  # the converter's own words
+    except Exception:  # noqa: BLE001  # the user's object may raise on any touch
+        return None
+    return found if isinstance(found, bool) else None
+
+
+def _absent(request: Request, pipeline: Any, config: Any) -> str | None:
+    """Give the file whose absence the pipeline names when its folder of data is empty."""
+    with tempfile.TemporaryDirectory() as empty, contextlib.redirect_stdout(io.StringIO()):
+        try:
+            pipeline.run(config(data_dir=Path(empty), output_dir=Path(empty)))
+        except FileNotFoundError as error:
+            names = [name for name in request.files if Path(name).name in str(error)]
+            return Path(names[0]).name if names else None
+        except Exception:  # noqa: BLE001  # whatever else it raises is not said in a test
+            return None
+    return None
 
 
 def _seed(request: Request) -> None:
@@ -77,13 +121,13 @@ def _seed(request: Request) -> None:
 
 def _remembering(function: Callable[..., Any], given: dict[str, dict[str, Any]]) -> Any:
     """Wrap a step so that what goes in is kept as it was."""
-    import functools
-    import inspect
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
-        names = [parameter for parameter in inspect.signature(function).parameters if parameter != "config"]
-        given[function.__name__] = {key: _copied(value) for key, value in zip(names, arguments, strict=False)}
+        named = zip(inspect.signature(function).parameters, arguments, strict=False)
+        given[function.__name__] = {
+            name: _copied(value) for name, value in named if type(value).__name__ != "Config"
+        }
         return function(*arguments)
 
     return call if not inspect.iscoroutinefunction(function) else function
@@ -94,6 +138,40 @@ def _copied(value: Any) -> Any:
         return copy.deepcopy(value)
     except Exception:  # noqa: BLE001  # a value that cannot be copied is compared with itself
         return value
+
+
+def _alone(
+    request: Request,
+    function: Callable[..., Any],
+    outputs: list[str],
+    given: Mapping[str, Any],
+    recording: Any,
+) -> dict[str, Any] | None:
+    """Give what a step makes of a few rows, None where there are no such rows or it cannot do with them."""
+    words = vars(recording)
+    try:
+        texts = sampled(function.__name__, given, Path(request.samples), words)
+        if texts is None:
+            return None
+        inputs = {name: eval(text, dict(words)) for name, text in texts.items()}  # noqa: S307  # our own words
+
+        def call(arguments: Mapping[str, Any]) -> Any:
+            config = import_module(f"{request.package}.config").Config(
+                output_dir=Path(request.output) / "alone"
+            )
+            takes_config = len(inspect.signature(function).parameters) > len(arguments)
+            return function(*arguments.values(), *([config] if takes_config else []))
+
+        with contextlib.redirect_stdout(io.StringIO()):
+            seed_generators(request.seed)  # a test that calls one step seeds nothing
+            before = {name: _copied(value) for name, value in inputs.items()}
+            made = call({name: _copied(value) for name, value in inputs.items()})
+            found = lacking(call, inputs, inspect.getsource(function))
+    except Exception:  # noqa: BLE001  # what a step does to a few rows is not its purpose
+        return None
+    values = {outputs[0]: made} if len(outputs) == 1 else dict(zip(outputs, made or (), strict=False))
+    told = {name: list(_said(value, before.get(name), words)) for name, value in values.items()}
+    return {"inputs": texts, "made": told, "lacking": found}
 
 
 def _told(

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nbship_converter.emit.module import MOST_IN_TUPLE
-from nbship_converter.expectations.observe import Check, Observed
+from nbship_converter.expectations.observe import Alone, Check, Observed
 from nbship_converter.ir import Step
 
-__all__ = ["sensitive", "step_tests"]
+__all__ = ["alone_tests", "sensitive", "step_tests"]
 
 #: Assertions in one test beyond which nobody reads them.
 MOST_CHECKS = 16
+#: Assertions on one result of a few rows.
+MOST_ALONE = 5
 #: Lines that a step printed, drawings it made.
 MOST_LINES = 10
 #: Decimal places to which expected numbers are written.
@@ -47,6 +50,34 @@ def step_tests(step: Step, seen: Observed, steady: frozenset[str]) -> list[str]:
         )
     if seen.options:
         tests.append(_test(f"{step.name}_sets_the_options", [_options(step, seen.options)]))
+    return tests
+
+
+def alone_tests(step: Step, alone: Alone, steady: frozenset[str], *, takes_config: bool) -> list[str]:
+    """Give the tests that call a step by itself: on a few rows, and on rows that lack a column."""
+    config = ["Config(output_dir=tmp_path)"] if takes_config else []
+    lines: list[str] = []
+    for output in step.outputs:
+        value = f"made{_way(step, output)}"
+        checks = alone.made.get(output, ()) if output in steady else ()
+        few = [check for check in checks if not check.expression.startswith(("dtypes(", "missing(", "type("))]
+        lines += [_assertion(check, value) for check in few[:MOST_ALONE]]
+    head = "(tmp_path: Path) -> None:" if takes_config else "() -> None:"
+    tests = []
+    if lines:
+        call = f"made = {step.name}({', '.join([*alone.inputs.values(), *config])})"
+        body = "\n".join(f"    {line}" for line in [call, *lines[:MOST_CHECKS]])
+        tests.append(f"def test_{step.name}_on_a_few_rows{head}\n{body}\n")
+    if alone.lacking:
+        table, column = alone.lacking
+        inputs = {**alone.inputs, table: "lacking"}
+        body = (
+            f"    lacking = {alone.inputs[table]}.drop(columns={column!r})\n"
+            f"    with pytest.raises(KeyError, match={re.escape(column)!r}):\n"
+            f"        {step.name}({', '.join([*inputs.values(), *config])})\n"
+        )
+        name = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_") or "a_column"
+        tests.append(f"def test_{step.name}_says_that_{name}_is_missing{head}\n{body}")
     return tests
 
 

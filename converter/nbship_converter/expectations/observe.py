@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nbship.canonical import SEED
+from nbship_converter.expectations.claims import claims
 from nbship_converter.ir import Program
 
-__all__ = ["Check", "Observed", "agreed", "observe"]
+__all__ = ["Alone", "Check", "Observation", "Observed", "agreed", "observe"]
 
 #: Relative differences up to which a number is asserted as it is, and up to which it is asserted loosely.
 STEADY, LOOSE = 1e-9, 1e-6
@@ -39,6 +40,19 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alone:
+    """What a step made of a few rows: the expressions of its inputs, what they came to, a column it cannot lack.
+
+    ``files`` are the rows, by their path in the repository.
+    """
+
+    inputs: Mapping[str, str]
+    made: Mapping[str, tuple[Check, ...]]
+    lacking: tuple[str, str] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """What one step made, by name, said, drew and wrote, and which options it set.
 
@@ -52,14 +66,24 @@ class Observed:
     drew: tuple[str, ...] = ()
     wrote: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    alone: Alone | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What each step did, which claims about the results hold (or not), and a file whose absence is named."""
+
+    steps: Mapping[str, Observed] = field(default_factory=dict)
+    claims: Mapping[str, bool] = field(default_factory=dict)
+    absent: str | None = None
 
 
 def observe(
     program: Program, repository: Path, package: str, *, python: str, data: Path, variables: Iterable[str]
-) -> dict[str, Observed]:
-    """Run the package of a repository twice as its tests will, and give what both runs agree on, by step.
+) -> Observation:
+    """Run the package of a repository twice as its tests will, and give what both runs agree on.
 
-    Empty where it does not run that way.
+    Nothing where it does not run that way.
     """
     request = {
         "source": str(repository / "src"),
@@ -67,12 +91,31 @@ def observe(
         "package": package,
         "data": str(data),
         "steps": {step.name: list(step.outputs) for step in program.steps},
+        "files": sorted(path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file()),
+        "claims": [claim.text for claim in claims(program)],
         "fixed": SEED if program.unseeded is not None else None,
     }
     unset = dict.fromkeys(variables, "not-set-in-tests")
-    first = _run({**request, "seed": SEED}, python, unset)
-    second = _run({**request, "seed": SEED + 1}, python, {**unset, **_ELSEWHERE}) if first else {}
-    return {name: agreed(first[name], second[name]) for name in first if name in second}
+    with tempfile.TemporaryDirectory(prefix="nbship-samples-") as samples:
+        request["samples"] = samples
+        first = _run({**request, "seed": SEED}, python, unset)
+        second = _run({**request, "seed": SEED + 1}, python, {**unset, **_ELSEWHERE}) if first else {}
+        rows = {path.stem: path.read_text(encoding="utf-8") for path in sorted(Path(samples).glob("*.csv"))}
+    if not first or not second:
+        return Observation()
+    return Observation(
+        steps={
+            name: agreed(step, second["steps"][name], rows)
+            for name, step in first["steps"].items()
+            if name in second["steps"]
+        },
+        claims={
+            text: holds
+            for text, holds in first["claims"].items()
+            if holds is not None and second["claims"].get(text) is holds
+        },
+        absent=first["absent"] if first["absent"] == second["absent"] else None,
+    )
 
 
 #: Makes this machine compute like another one.
@@ -105,8 +148,8 @@ def _run(request: dict[str, Any], python: str, variables: Mapping[str, str]) -> 
         return told
 
 
-def agreed(first: Mapping[str, Any], second: Mapping[str, Any]) -> Observed:
-    """Give what two observations of one step agree on."""
+def agreed(first: Mapping[str, Any], second: Mapping[str, Any], rows: Mapping[str, str]) -> Observed:
+    """Give what two observations of one step agree on; ``rows`` are the small inputs by name."""
     made = {
         name: tuple(_checks(pairs, dict(second["made"].get(name, ()))))
         for name, pairs in first["made"].items()
@@ -133,6 +176,24 @@ def agreed(first: Mapping[str, Any], second: Mapping[str, Any]) -> Observed:
             for name, value in sorted(first["options"].items())
             if value == second["options"].get(name) and value != "in use" and len(value) <= 80  # noqa: PLR2004  # a line
         },
+        alone=_alone(first.get("alone"), second.get("alone"), rows),
+    )
+
+
+def _alone(first: Any, second: Any, rows: Mapping[str, str]) -> Alone | None:
+    if not first or not second or first["inputs"] != second["inputs"]:
+        return None
+    made = {
+        name: tuple(_checks(pairs, dict(second["made"].get(name, ()))))
+        for name, pairs in first["made"].items()
+    }
+    used = [name for name in rows if any(f'table("{name}")' in text for text in first["inputs"].values())]
+    same = first["lacking"] is not None and first["lacking"] == second["lacking"]
+    return Alone(
+        inputs=first["inputs"],
+        made={name: checks for name, checks in made.items() if checks},
+        lacking=tuple(first["lacking"]) if same else None,
+        files={f"tests/data/{name}.csv": rows[name] for name in used},
     )
 
 

@@ -18,6 +18,8 @@ import pytest
 from notebook_package import pipeline
 from notebook_package.config import Config
 
+DATA = Path(__file__).parent / "data"
+
 
 @dataclass
 class Step:
@@ -188,3 +190,10 @@ def settings(model: Any) -> dict[str, Any]:
         for name, value in sorted(model.get_params(deep=False).items())
         if repr(value) != repr(defaults.get(name, inspect.Parameter.empty))
     }
+
+
+def table(name: str) -> Any:
+    """Read a few rows that a step was given, or rows like them."""
+    import pandas as pd
+
+    return pd.read_csv(DATA / f"{name}.csv", index_col=0)
