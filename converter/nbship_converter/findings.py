@@ -59,6 +59,7 @@ CODES: dict[str, tuple[Severity, str]] = {
         "warning",
         "Write a test for the step in the repository's `tests`; it stays when you export again.",
     ),
+    "NB421": ("warning", "Leave the column out of the features: the model reads the answer there."),
     "NB431": (
         "warning",
         "Learn it from the training rows first (an aggregate, then `map` or `merge`), or leave the feature out.",
@@ -83,7 +84,6 @@ CODES: dict[str, tuple[Severity, str]] = {
         "`nbship check data` cannot read it: hold it against `contracts.py` where you load it.",
     ),
     "NB441": ("info", "`nbship check data` only looks whether it is there."),
-    "NB421": ("warning", "Leave the column out of the features: the model reads the answer there."),
     "NB450": (
         "error",
         "Decide there, `git add` the file where git calls it unmerged, and `nbship verify DIR`.",
