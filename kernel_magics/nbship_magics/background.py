@@ -21,8 +21,10 @@ Job = Callable[[], None]
 _PAUSE_S = 0.1
 #: What a job waits for a pause at most, and how many jobs may wait.
 _PATIENCE_S = 5.0
-_MOST_WAITING = 100
+_MOST_WAITING = 400
 _LOOK_S = 0.05
+#: Once their patience is over, jobs leave the interpreter this many times as long as one took before the next.
+_REST = 9
 
 
 class Background:
@@ -36,7 +38,8 @@ class Background:
         self._thread: threading.Thread | None = None
         self._waiters = 0
         self._is_busy = False
-        self._paused_at = float("-inf")
+        self._paused_at = clock()
+        self._rests_until = clock()
 
     def add(self, job: Job, *, soon: bool = False) -> None:
         """Have a job done when the kernel pauses, or ``soon``, if it is short and must not be lost."""
@@ -78,10 +81,13 @@ class Background:
     def _run(self) -> None:
         while True:
             job = self._next()
+            began = self._clock()
             try:
                 job()
             except Exception:  # noqa: BLE001  # the thread lives on, and so does the user's kernel
                 _log.exception("a background job failed")
+            ended = self._clock()
+            self._rests_until = ended + _REST * (ended - began)
 
     def _next(self) -> Job:
         while True:
@@ -97,4 +103,4 @@ class Background:
             return True
         now = self._clock()
         paused = not self._is_busy and now - self._paused_at >= _PAUSE_S
-        return paused or now - self._patient[0][0] >= _PATIENCE_S
+        return paused or (now - self._patient[0][0] >= _PATIENCE_S and now >= self._rests_until)

@@ -103,7 +103,8 @@ class Capture:
         self.session.cell = info.cell_id
         self.session.source_hash = self._text.source_hash
         self.session.source = source
-        self._ids = {name: identity(value) for name, value in self._namespace.items()}
+        # IPython keeps two names of its own for each cell that ran: they are passed over before anything else
+        self._ids = {name: identity(value) for name, value in self._namespace.items() if name[:1] != "_"}
         self._changes.before(self._text.touched)
         self._metrics.begin_cell()
         self._figures.begin_cell()
@@ -129,8 +130,8 @@ class Capture:
         return [
             name
             for name, value in self._namespace.items()
-            if (self._ids.get(name) != identity(value) or name in self._text.stored)
-            and not name.startswith("_")
+            if name[:1] != "_"
+            and (self._ids.get(name) != identity(value) or name in self._text.stored)
             and not (name in hidden and hidden[name] is value)
         ]
 

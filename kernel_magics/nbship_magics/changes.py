@@ -123,7 +123,7 @@ def reach(names: Iterable[str], namespace: Mapping[str, Any]) -> set[str]:
                 pending += [(n, depth + 1) for n in inner if n in namespace and n not in found]
     touched = {identity(namespace[name]) for name in found if not _is_atom(namespace[name])}
     return found | {
-        name for name, value in namespace.items() if identity(value) in touched and not name.startswith("_")
+        name for name, value in namespace.items() if name[:1] != "_" and identity(value) in touched
     }
 
 

@@ -51,9 +51,28 @@ def test_a_job_does_not_wait_for_ever(quiet: Background, clock: Clock) -> None:
     assert job.wait(10)
 
 
+def test_jobs_that_waited_too_long_leave_most_of_the_time_to_the_cell(
+    quiet: Background, clock: Clock
+) -> None:
+    quiet.begin_cell()
+
+    def work() -> None:
+        clock.now += 2
+
+    quiet.add(work)
+    job = added(quiet)
+    clock.now += 6
+    assert not job.wait(0.1)
+    assert clock.now == 108
+    clock.now += 17
+    assert not job.wait(0.1)
+    clock.now += 2
+    assert job.wait(10)
+
+
 def test_only_so_many_jobs_wait(quiet: Background) -> None:
     quiet.begin_cell()
-    jobs = [added(quiet) for _ in range(103)]
+    jobs = [added(quiet) for _ in range(403)]
     assert jobs[1].wait(10)
     assert not jobs[-1].wait(0.1)
 
