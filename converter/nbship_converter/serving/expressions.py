@@ -226,9 +226,9 @@ class Expressions:
             raise CannotServe("NB431", f"`{_short(node)}` looks at the other rows of a group")
         return Seen(kind="learnt", learn=node, serve=node, fresh=True)
 
-    def _of_rows(
+    def _of_rows(  # a table of methods
         self, node: cst.Call, method: str, receiver: Seen, *, select: bool
-    ) -> Seen:  # a table of methods
+    ) -> Seen:
         """Give what a method of a table, a column or an array is."""
         if method == "groupby":
             return Seen(kind="groups", learn=node, serve=node)
@@ -491,18 +491,15 @@ def _spaced(args: list[cst.Arg]) -> list[cst.Arg]:
 _EVERYTHING = cst.SubscriptElement(cst.Slice(lower=None, upper=None))
 
 
-def _unselected(serve: cst.Subscript, node: cst.Subscript, parts: Mapping[int, Seen]) -> cst.BaseExpression:
+def _unselected(serve: Any, node: cst.Subscript, parts: Mapping[int, Seen]) -> Any:
     """Give a subscript without its choice of rows: a condition, positions, a slice."""
     places = _by_place(node.value)
-    table = serve.value
     rows, *columns = node.slice
+    if not (places or _chooses(rows, parts) or isinstance(rows.slice, cst.Slice)):
+        return serve
     if columns:
-        chooses = places or _chooses(rows, parts) or isinstance(rows.slice, cst.Slice)
-        everything = [_EVERYTHING.with_changes(comma=rows.comma), *serve.slice[1:]]
-        return serve.with_changes(slice=everything) if chooses else serve
-    if places or _chooses(rows, parts) or isinstance(rows.slice, cst.Slice):
-        return cst.ensure_type(table, cst.Attribute).value if places else table
-    return serve
+        return serve.with_changes(slice=[_EVERYTHING.with_changes(comma=rows.comma), *serve.slice[1:]])
+    return serve.value.value if places else serve.value
 
 
 def _by_place(node: cst.BaseExpression) -> bool:
