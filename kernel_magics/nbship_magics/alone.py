@@ -98,7 +98,7 @@ def _few(frame: Any) -> Any:
     for place, name in enumerate(sample.columns):
         column = sample.iloc[:, place]
         if column.dtype.kind == "f":
-            rounded = [float(f"{number:.6g}") for number in column]
+            rounded: list[Any] = [float(f"{number:.6g}") for number in column]
         elif column.dtype.kind in "OTU" or str(column.dtype) in ("str", "string"):
             words = frame.iloc[:, place].dropna().astype(str).unique()
             if len(words) <= CATEGORIES and not is_private(name, words):

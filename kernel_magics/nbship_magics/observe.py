@@ -57,7 +57,7 @@ class Request:
 def observe(request: Request) -> None:
     """Run ``PACKAGE.pipeline.run`` as its tests do and write what can be said of each step."""
     sys.path[:0] = [request.source, request.tests]
-    recording = import_module("recording")
+    recording: Any = import_module("recording")
     pipeline = import_module(f"{request.package}.pipeline")
     given: dict[str, dict[str, Any]] = {}
     originals = list(recording._steps())  # noqa: SLF001  # the repository's helper is ours

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from nbship.canonical import SEED
 from nbship_converter.emit.calls import takes_config
@@ -50,7 +50,7 @@ def module_tests(
     return files
 
 
-def untested(program: Program, verification: Verification, observed: Mapping[str, Observed]) -> list[Finding]:
+def untested(program: Program, verification: Verification, observed: Observation) -> list[Finding]:
     """Tell of the steps for which no test fails when their body does nothing, and of targets among features."""
     steady = _steady(program, verification)
     leaks = [
