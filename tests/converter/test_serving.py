@@ -93,8 +93,10 @@ def _served(cells: str, folder: Path) -> tuple[str, Tried]:
             ("town", "pay"),
         ),
         (
-            "df['pay'] = (df['pay'] - df['pay'].mean()) / df['pay'].std()\n"
-            "X = pd.get_dummies(df[['pay', 'town']], drop_first=True)",
+            (
+                "df['pay'] = (df['pay'] - df['pay'].mean()) / df['pay'].std()\n"
+                "X = pd.get_dummies(df[['pay', 'town']], drop_first=True)"
+            ),
             "pay_std = df['pay'].std()",
             ("town", "pay"),
         ),
