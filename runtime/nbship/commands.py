@@ -13,15 +13,8 @@ from nbship import config, text
 from nbship.errors import DataError, InputError, NbshipError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from nbship.fingerprint import FileFingerprint
-    from nbship.profile import Profile
-    from nbship.profile.parts import RowGroup
 
-#: A Parquet file of more bytes than this is read by row groups: in memory it is some times as large.
-_LARGE = 200_000_000
-_LEVELS = ("info", "warning", "critical")
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -127,100 +120,3 @@ def _list_models(models: list[str], *, as_json: bool) -> None:
         click.echo(
             "no model is registered yet: `%ship register VARIABLE --name MODEL` in a notebook", err=True
         )
-
-
-@click.command("drift")
-@click.argument("model", required=False)
-@click.option(
-    "--reference",
-    type=click.Path(path_type=Path),
-    help="The table to compare with; a folder: its Parquet files.",
-)
-@click.option(
-    "--current",
-    type=click.Path(path_type=Path),
-    help="The table that has arrived; a folder: its Parquet files.",
-)
-@click.option(
-    "--window", help="The name of the window; recorded with MODEL's champion. Default: the file's name."
-)
-@click.option("--fail-on", type=click.Choice(_LEVELS), help="Exit with 1 at this severity or above.")
-@_as_json
-def drift_command(
-    model: str | None,
-    *,
-    reference: Path | None,
-    current: Path | None,
-    window: str | None,
-    fail_on: str | None,
-    as_json: bool,
-) -> None:
-    """Compare a table with another, or with what MODEL learnt from.
-
-    With MODEL the comparison is kept in the registry, where the sidebar and `nbship status` show it.
-    """
-    from nbship.drift import RANK
-
-    if current is None or (model is None) == (reference is None):
-        raise click.UsageError("give --reference FILE --current FILE, or MODEL --current FILE --window NAME")
-    report = _drift_of_model(model, current, window) if model else _drift_of_files(reference, current)
-    if as_json:
-        _print_json(report.to_json())
-    else:
-        click.echo(text.report_lines(report, width=text.terminal_width()))
-    if fail_on and RANK[report.severity] >= RANK[fail_on]:
-        raise SystemExit(1)
-
-
-def _drift_of_files(reference: Path | None, current: Path) -> Any:
-    from nbship.drift import compare, measured_exactly
-    from nbship.profile import profile, profile_parts
-
-    assert reference is not None
-    if (parts := _parts_of(reference)) is not None:
-        known = profile_parts(parts)
-        return compare(known, _profiled(current, known))
-    before = _table_of(reference)
-    known = profile(before)
-    if _parts_of(current) is not None:
-        return compare(known, _profiled(current, known))
-    now = _table_of(current)
-    return measured_exactly(compare(known, profile(now, like=known)), known, before, now)
-
-
-def _profiled(path: Path, known: Profile) -> Profile:
-    from nbship.profile import profile, profile_parts
-
-    parts = _parts_of(path)
-    return profile_parts(parts, like=known) if parts is not None else profile(_table_of(path), like=known)
-
-
-def _parts_of(path: Path) -> Sequence[RowGroup] | None:
-    """Give the parts of a folder of Parquet files, or of one that may not fit into memory; None for what does."""
-    from nbship.profile import parquet_parts
-
-    if path.is_dir():
-        return parquet_parts(str(path))
-    large = path.suffix in {".parquet", ".pq"} and path.is_file() and path.stat().st_size > _LARGE
-    return parquet_parts(str(path)) if large else None
-
-
-def _table_of(path: Path) -> Any:
-    from nbship.table import read_table
-
-    return read_table(path)[0]
-
-
-def _drift_of_model(model: str, current: Path, window: str | None) -> Any:
-    from nbship.drift import compare
-    from nbship.registry import Registry
-
-    if not current.exists():  # told before mlflow is loaded
-        raise InputError("no such file", where=str(current))
-    registry = Registry(config.load())
-    version = registry.champion(model)
-    known = registry.reference(version)
-    report = compare(known, _profiled(current, known), extra_columns=False)
-    registry.record_drift(version, window or current.stem, report, at=datetime.now(UTC))
-    click.echo(f"recorded with version {version.version} of {model}", err=True)
-    return report
