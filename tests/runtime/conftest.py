@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-for _folder in ("", "monitoring"):  # fake_store and world, which tests share
+for _folder in ("", "gates", "monitoring"):  # fake_store, workshop and world, which tests share
     sys.path.insert(0, str(Path(__file__).parent / _folder))
 
 if TYPE_CHECKING:
