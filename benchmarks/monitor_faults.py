@@ -142,10 +142,10 @@ def run(folder: Path, kills: int, *, seed: int = SEED) -> dict[str, Any]:
     done = started = 0
     while done < kills:
         started += 1
-        if killed(bench, rng.uniform(0, whole_s / 3)):
+        if killed(bench, rng.uniform(0, whole_s / 6)):
             done += 1
         else:
-            bench.grow(5)
+            bench.grow(8)
     bench.grow(1)
     bench.pass_once(bench.url, bench.alerts)
     return {"kills": done, "monitors": started + 1, **_compared(bench)}
