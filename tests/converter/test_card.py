@@ -9,6 +9,7 @@ from rehearsal import run_notebook
 
 from nbship_converter.compile import compile_notebook
 from nbship_converter.evaluation import evaluation_of
+from nbship_converter.expectations.observe import Observation
 from nbship_converter.findings import Finding
 from nbship_converter.pointing import digests_of
 from nbship_converter.project import Project, documents
@@ -44,8 +45,8 @@ def card(folder: Path, outcome: NameOutcome = "equal", *findings: Finding) -> st
         evaluation=evaluation_of(program, facts),
     )
     verification = Verification(names=dict.fromkeys(program.results, outcome))
-    first = documents(plan, verification, findings)["README.md"]
-    assert first == documents(plan, verification, findings)["README.md"]
+    first = documents(plan, verification, Observation(), findings)["README.md"]
+    assert first == documents(plan, verification, Observation(), findings)["README.md"]
     return first.decode()
 
 
