@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nbship import config, text
+from nbship import config, store, text
 from nbship.errors import DataError, InputError, NbshipError
 
 if TYPE_CHECKING:
@@ -105,10 +106,23 @@ def status_command(model: str | None, *, as_json: bool) -> None:
     if not shown.versions:
         known = ", ".join(registry.models()) or "none yet"
         raise InputError(f"no model {model!r} is registered", help=f"registered models: {known}")
+    open_alerts = _open_alerts(settings, model)
     if as_json:
-        _print_json(shown.to_json())
-    else:
-        click.echo(text.state_lines(shown, width=text.terminal_width()))
+        _print_json({**shown.to_json(), "alerts": [row for row, _ in open_alerts]})
+        return
+    click.echo(text.state_lines(shown, width=text.terminal_width()))
+    if open_alerts:
+        click.echo("\n" + "\n".join(line for _, line in open_alerts))
+
+
+def _open_alerts(settings: config.Config, model: str) -> list[tuple[dict[str, Any], str]]:
+    """Give the open alerts of a model, as JSON and as lines; none where nothing was ever monitored here."""
+    file = store.sqlite_file(settings.state_url)
+    if (file is not None and not file.is_file()) or find_spec("sqlalchemy") is None:
+        return []
+    from nbship.monitoring.commands import open_alerts
+
+    return open_alerts(settings, model)
 
 
 def _list_models(models: list[str], *, as_json: bool) -> None:

@@ -190,6 +190,14 @@ def alerts_command(context: click.Context, *, model: str | None, every: bool, as
         click.echo(alert_lines(found, rules) or "no alert is open")
 
 
+def open_alerts(settings: config.Config, model: str) -> list[tuple[dict[str, Any], str]]:
+    """Give the open alerts of a model, each as JSON and as lines."""
+    rules = known_rules(settings)
+    with _ledger(settings) as ledger:
+        found = [pair for pair in ledger.alerts(model) if pair[1].is_open]
+    return [(alert_json(*pair, rules), alert_lines([pair], rules)) for pair in found]
+
+
 def known_rules(settings: config.Config) -> dict[str, Rule]:
     """Give the procedures, or none where they are not whole: alerts are shown all the same."""
     from nbship.alerts import rules

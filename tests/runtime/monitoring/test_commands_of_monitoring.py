@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +18,9 @@ import yaml
 from click.testing import CliRunner, Result
 from world import DAY, START
 
+from nbship import config
 from nbship.cli import main
+from nbship.monitoring.commands import open_alerts
 from nbship.monitoring.log import Log, Writer
 from nbship.monitoring.records import Prediction
 
@@ -163,3 +166,12 @@ def test_a_monitor_goes_on_until_it_is_told_to_stop(project: Path) -> None:
     assert process.wait(timeout=30) == 0
     process.stdout.close()
     assert "2026-11-03" in seen
+
+
+def test_status_is_told_what_is_open(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    monitor(project)
+    ((row, lines),) = open_alerts(config.load(), "m")
+    assert (row["key"], row["owner"]) == ("drift:temp", "the ml team")
+    assert click.unstyle(lines).startswith("critical  drift:temp  m version 1")
+    assert open_alerts(config.load(), "another") == []
