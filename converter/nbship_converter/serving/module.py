@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -171,8 +172,8 @@ class ServedModule:
                 "read": self._called(self.read, [], "config"),
                 "record": self.inference.record,
                 "which": "" if len(kept) == len(shown.rows) else f", {len(kept)} of {len(shown.rows)}",
-                "rows": repr([shown.rows[place] for place in kept]),
-                "places": repr([shown.places[place] for place in kept]),
+                "rows": _wrapped(shown.rows[place] for place in kept),
+                "places": _wrapped(shown.places[place] for place in kept),
                 "expected": expected,
             },
         )
@@ -199,6 +200,12 @@ def _free_name(taken: set[str]) -> str:
 def _filled(name: str, holes: Mapping[str, str]) -> str:
     text = (_TEXTS / f"{name}.txt").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda hole: holes[hole[1]], text)
+
+
+def _wrapped(numbers: Iterable[int]) -> str:
+    """Write a list with as many numbers on a line as fit; the formatter would give each a line of its own."""
+    lines = textwrap.wrap(", ".join(map(str, numbers)), width=100)
+    return "\n".join(["[", *(f"    {line}" for line in lines), "]"])
 
 
 def _spread(count: int, most: int) -> list[int]:
