@@ -25,6 +25,7 @@ __all__ = [
     "fingerprint_of",
     "judge",
     "match",
+    "package_environment",
     "read_probe",
     "run_package",
 ]
@@ -66,6 +67,12 @@ class PackageRun:
     measures: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
+def package_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment in which a package runs by itself: no windows, one hash seed, nothing of ours on its path."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {"PYTHONHASHSEED": "0", **inherited, **variables, "MPLBACKEND": "agg"}
+
+
 def run_package(
     source: Path,
     package: str,
@@ -86,18 +93,11 @@ def run_package(
         elsewhere.mkdir()
         arguments = [str(source), package, str(out), str(data or ""), str(Path(scratch) / "output")]
         arguments.append(json.dumps(dict(evaluation or {})))
-        environment = {
-            **os.environ,
-            **(variables or {}),
-            "MPLBACKEND": "agg",
-            "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
-        }
-        environment.pop("PYTHONPATH", None)
         try:
             done = subprocess.run(
                 [python, "-m", "nbship_magics.probe", *arguments],
                 cwd=elsewhere,
-                env=environment,
+                env=package_environment(variables or {}),
                 timeout=timeout_s,
                 capture_output=True,
                 text=True,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from nbship_converter.evaluation import Evaluation
 from nbship_converter.findings import Finding
 from nbship_converter.serving.module import ServedModule, Shown
 from nbship_converter.serving.slicing import Inference
+from nbship_converter.verify import package_environment
 
 __all__ = ["Tried", "try_out"]
 
@@ -78,15 +78,12 @@ def _run(
     source: Path, data: Path, wanted: str, *, python: str, variables: Mapping[str, str]
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="nbship-trial-") as scratch:
-        environment = {**os.environ, **variables, "MPLBACKEND": "agg"}
-        environment["PYTHONHASHSEED"] = os.environ.get("PYTHONHASHSEED", "0")
-        environment.pop("PYTHONPATH", None)
         try:
             done = subprocess.run(
                 [python, "-m", "nbship_magics.served", str(source), str(data), f"{scratch}/output"],
                 input=wanted,
                 cwd=scratch,
-                env=environment,
+                env=package_environment(variables),
                 timeout=TIMEOUT_S,
                 capture_output=True,
                 text=True,
