@@ -5,6 +5,7 @@ NbshipError                 what, where, and ``help``: what to do
 ├── DataError               a file or table is not what it should be
 ├── StoreError              a store (MLflow's, or the one of data versions) does not answer or refuses
 │   └── RefusedError        it answers, and does not take this one thing
+├── ConflictError           somebody else has changed it meanwhile; nothing was changed
 ├── RunError                a notebook or an exported package did not run to its end
 │   └── CellError           a cell of a notebook raised
 └── WriteError              a destination cannot be written without losing something
@@ -49,6 +50,10 @@ class StoreError(NbshipError):
 
 class RefusedError(StoreError):
     """The tracking store answers, and does not take this one thing; the next one it may."""
+
+
+class ConflictError(NbshipError):
+    """Somebody else has changed it since it was looked at: nothing was changed, and ``help`` says what stands now."""
 
 
 class RunError(NbshipError):

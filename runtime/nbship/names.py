@@ -9,7 +9,9 @@ ENV_HOME: Final = "NBSHIP_HOME"
 ENV_CAPTURE: Final = "NBSHIP_CAPTURE"
 ENV_DATA_URL: Final = "NBSHIP_DATA_URL"
 ENV_LOG_URL: Final = "NBSHIP_LOG_URL"  # where predictions are logged
-ENV_STATE_URL: Final = "NBSHIP_STATE_URL"  # the database of the monitor and of alerts
+ENV_STATE_URL: Final = (
+    "NBSHIP_STATE_URL"  # the database of assignments, their history, the monitor and alerts
+)
 ENV_WEBHOOK_SECRET: Final = "NBSHIP_WEBHOOK_SECRET"  # noqa: S105  # the name of what webhooks are signed with
 ENV_WORKER: Final = "NBSHIP_WORKER"  # "off": kernels start no worker
 ENV_TRACKING_URI: Final = "MLFLOW_TRACKING_URI"
@@ -64,6 +66,7 @@ TAG_REFERENCE: Final = "nbship.reference"
 TAG_DRIFT: Final = "nbship.drift"
 TAG_ALERTS: Final = "nbship.alerts"
 TAG_DRIFT_WINDOW: Final = "nbship.drift.window."
+TAG_HEAD: Final = "nbship.audit.head"  # the last record of the history, also a tag of the model
 
 # Aliases and stages of a model version.
 ALIAS_LIVE: Final = "champion"
@@ -72,6 +75,17 @@ STAGE_EXPERIMENTAL: Final = "experimental"
 STAGE_STAGING: Final = "staging"
 STAGE_PRODUCTION: Final = "production"
 STAGE_ARCHIVED: Final = "archived"
+
+# What happens to a model, as its history calls it.
+ACTION_REGISTERED: Final = "registered"
+ACTION_PROMOTED: Final = "promoted"
+ACTION_ROLLED_BACK: Final = "rolled back"
+ACTION_ARCHIVED: Final = "archived"
+ACTION_ROLLOUT_STARTED: Final = "rollout started"
+ACTION_ROLLOUT_STEPPED: Final = "rollout stepped"
+ACTION_ROLLOUT_FINISHED: Final = "rollout finished"
+ACTION_ELSEWHERE: Final = "changed elsewhere"
+ACTION_RETRAINED: Final = "retrained"
 
 # Artifacts.
 ARTIFACT_ENVIRONMENT: Final = "nbship/environment.txt"

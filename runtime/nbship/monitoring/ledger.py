@@ -13,19 +13,15 @@ import json
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import exc
 
-from nbship import store
 from nbship.alerts.lifecycle import Alert, Event
-from nbship.errors import NbshipError, StoreError
+from nbship.database import Database, IntegrityError
+from nbship.errors import NbshipError
 from nbship.monitoring.judging import Judgement
 from nbship.monitoring.windows import Take
-
-_WAIT_S = 30
 
 _meta = sa.MetaData()
 _streams = sa.Table(
@@ -153,23 +149,11 @@ class Ledger:
     """The database. Raises StoreError where it does not answer."""
 
     def __init__(self, url: str) -> None:
-        self.shown = store.shown(url)
-        with self._speaking():
-            file = store.sqlite_file(url)
-            if file is not None:
-                Path(file).parent.mkdir(parents=True, exist_ok=True)
-            self._engine = sa.create_engine(url, connect_args={"timeout": _WAIT_S} if file else {})
-            self._make_tables()
-
-    def _make_tables(self) -> None:
-        try:
-            _meta.create_all(self._engine)
-        except (exc.OperationalError, exc.ProgrammingError):  # another process was making them
-            _meta.create_all(self._engine)
+        self._database = Database(url, _meta)
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        self._database.close()
 
     @contextlib.contextmanager
     def entry(self, stream: Stream) -> Generator[Entry]:
@@ -178,7 +162,7 @@ class Ledger:
         Raises AlreadyDoneError where another has entered the same.
         """
         self._ensure(stream)
-        with self._speaking(), self._engine.begin() as connection:
+        with self._alone(), self._database.begin() as connection:
             # the first statement takes the stream's lock, so that what is read behind it stays true
             mine = _streams.c.stream == stream.key
             connection.execute(sa.update(_streams).where(mine).values(passes=_streams.c.passes + 1))
@@ -186,7 +170,7 @@ class Ledger:
 
     def _ensure(self, stream: Stream) -> None:
         values = {"stream": stream.key, "model": stream.model, "version": stream.version, "passes": 0}
-        with self._speaking(), contextlib.suppress(exc.IntegrityError), self._engine.begin() as connection:
+        with contextlib.suppress(IntegrityError), self._database.begin() as connection:
             here = connection.execute(sa.select(_streams.c.stream).where(_streams.c.stream == stream.key))
             if here.first() is None:
                 connection.execute(sa.insert(_streams).values(values))
@@ -239,7 +223,7 @@ class Ledger:
     def mark_shown(self, stream: Stream, window: str) -> None:
         """Note that the registry has a window."""
         mine = (_windows.c.stream == stream.key, _windows.c.window == window)
-        with self._speaking(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             connection.execute(sa.update(_windows).where(*mine).values(shown=True))
 
     def streams(self, model: str | None = None) -> list[Stream]:
@@ -291,27 +275,20 @@ class Ledger:
 
     def delivered(self, number: int, *, pending: Sequence[str]) -> None:
         """Note which sinks still lack an event."""
-        with self._speaking(), self._engine.begin() as connection:
+        with self._database.begin() as connection:
             left = json.dumps(list(pending))
             connection.execute(sa.update(_events).where(_events.c.number == number).values(pending=left))
 
     def _rows(self, query: Any) -> list[Any]:
-        with self._speaking(), self._engine.connect() as connection:
-            return list(connection.execute(query))
+        return self._database.rows(query)
 
     @contextlib.contextmanager
-    def _speaking(self) -> Generator[None]:
+    def _alone(self) -> Generator[None]:
         try:
             yield
-        except exc.IntegrityError as error:
-            raise AlreadyDoneError("another monitor has done this window", where=self.shown) from error
-        except (exc.SQLAlchemyError, ModuleNotFoundError, OSError) as error:
-            said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-            raise StoreError(
-                f"the state database does not answer: {said}",
-                where=self.shown,
-                help="NBSHIP_STATE_URL says where it is; the log keeps everything meanwhile",
-            ) from error
+        except IntegrityError as error:
+            where = self._database.shown
+            raise AlreadyDoneError("another monitor has done this window", where=where) from error
 
 
 class Entry:

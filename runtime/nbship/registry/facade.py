@@ -19,6 +19,10 @@ from nbship.drift import DriftReport
 from nbship.errors import DataError, InputError
 from nbship.model import Dataset, ModelVersion, Registration, RunRecord, Stage, Window
 from nbship.profile import Profile
+from nbship.registry import lifecycle
+from nbship.registry.assignments import Assignments
+from nbship.registry.audit import Head, head_of
+from nbship.registry.projection import View, view_of
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -39,6 +43,14 @@ class Registry:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.client = store.connect(config)
+        self._assignments: Assignments | None = None
+
+    @property
+    def assignments(self) -> Assignments:
+        """Who answers for each model. Raises StoreError where nbship's own database does not answer."""
+        if self._assignments is None:
+            self._assignments = Assignments(self.config)
+        return self._assignments
 
     def models(self) -> list[str]:
         """Give the names of all registered models."""
@@ -53,6 +65,23 @@ class Registry:
         versions = [_version(item, aliases.get(int(item.version), ())) for item in found]
         return sorted(versions, key=lambda version: -version.version)
 
+    def version_numbers(self, model: str) -> list[int]:
+        """Give the numbers of the versions that there are, oldest first."""
+        with self._speaking():
+            found = self.client.search_model_versions(f"name = '{_quoted(model)}'")
+        return sorted(int(item.version) for item in found)
+
+    def version(self, model: str, number: int) -> ModelVersion:
+        """Give one version. Raises InputError where there is none of this number."""
+        versions = self.versions(model)
+        for version in versions:
+            if version.version == number:
+                return version
+        if not versions:
+            raise self._unknown(model)
+        there = ", ".join(str(item.version) for item in versions)
+        raise InputError(f"{model!r} has no version {number}", help=f"versions: {there}")
+
     def champion(self, model: str) -> ModelVersion:
         """Give the version that serves. Raises InputError where there is none."""
         versions = self.versions(model)
@@ -60,8 +89,7 @@ class Registry:
             if names.ALIAS_LIVE in version.aliases:
                 return version
         if not versions:
-            known = ", ".join(self.models()) or "none yet"
-            raise InputError(f"no model {model!r} is registered", help=f"registered models: {known}")
+            raise self._unknown(model)
         raise InputError(f"no version of {model!r} is {names.ALIAS_LIVE}", help="promote one first")
 
     def metrics(self, version: ModelVersion) -> dict[str, float]:
@@ -84,7 +112,8 @@ class Registry:
             number = (
                 found if found is not None else self._create(record, registration, run_id=run_id, blobs=blobs)
             )
-            self._place(fact.model, number)
+        at = datetime.fromtimestamp((record.ended_ms or record.started_ms) / 1000, UTC)
+        lifecycle.place(self, fact.model, number, who=fact.user, at=at)
         return number
 
     def keep(self, record: RunRecord, *, run_id: str, blobs: Blobs) -> None:
@@ -155,6 +184,56 @@ class Registry:
         """Give a report that was recorded."""
         return DriftReport.from_json(self._artifact(f"runs:/{version.run_id}/{path}"))
 
+    def project(self, model: str) -> None:
+        """Make MLflow show who answers."""
+        records = self.assignments.history(model)
+        with self._speaking():
+            shows = self._view(model)
+            self._show(model, shows, view_of(self.assignments.of(model), shows.stages, str(head_of(records))))
+
+    def heads(self, model: str) -> list[Head]:
+        """Give the heads of the model's history that MLflow has kept."""
+        with self._speaking():
+            found = self.client.search_model_versions(f"name = '{_quoted(model)}'")
+            kept = [item.tags for item in found]
+            kept += [self.client.get_registered_model(model).tags] if found else []
+        heads = {
+            tags[names.TAG_HEAD]: Head.parse(tags[names.TAG_HEAD]) for tags in kept if names.TAG_HEAD in tags
+        }
+        return [head for head in heads.values() if head is not None]
+
+    def _view(self, model: str) -> View:
+        """Tell what MLflow shows now."""
+        shown = self.client.get_registered_model(model)
+        found = self.client.search_model_versions(f"name = '{_quoted(model)}'")
+        aliases: Mapping[str, Any] = shown.aliases
+        champion, challenger = aliases.get(names.ALIAS_LIVE), aliases.get(names.ALIAS_CANDIDATE)
+        return View(
+            champion=int(champion) if champion is not None else None,
+            challenger=int(challenger) if challenger is not None else None,
+            stages={int(item.version): _stage(item) for item in found},
+            head=shown.tags.get(names.TAG_HEAD),
+        )
+
+    def _show(self, model: str, shows: View, wanted: View) -> None:
+        """Change what is not as it should be; the head last, so that it never tells of what is not there."""
+        for alias, version in wanted.aliases.items():
+            if version is None and shows.aliases[alias] is not None:
+                self.client.delete_registered_model_alias(model, alias)
+            elif version is not None and shows.aliases[alias] != version:
+                self.client.set_registered_model_alias(model, alias, str(version))
+        for version, stage in wanted.stages.items():
+            if shows.stages[version] != stage:
+                self.client.set_model_version_tag(model, str(version), names.TAG_STAGE, stage)
+        if wanted.head is not None and shows.head != wanted.head:
+            for version in filter(None, (wanted.champion, wanted.challenger)):
+                self.client.set_model_version_tag(model, str(version), names.TAG_HEAD, wanted.head)
+            self.client.set_registered_model_tag(model, names.TAG_HEAD, wanted.head)
+
+    def _unknown(self, model: str) -> InputError:
+        known = ", ".join(self.models()) or "none yet"
+        return InputError(f"no model {model!r} is registered", help=f"registered models: {known}")
+
     def _speaking(self) -> Any:
         return store.speaking_to(self.config.tracking_uri)
 
@@ -224,27 +303,6 @@ class Registry:
         self.client.log_outputs(run_id, [LoggedModelOutput(made.model_id, 0)])  # the run's page lists it
         return str(made.model_id)
 
-    def _place(self, model: str, number: int) -> None:
-        """Make the first version champion, a later one challenger; a version that has its stage is left alone."""
-        if names.TAG_STAGE in self.client.get_model_version(model, str(number)).tags:
-            return
-        taken = self.client.get_registered_model(model).aliases
-        first = taken.get(names.ALIAS_LIVE) in {None, number, str(number)}
-        alias, stage = (
-            (names.ALIAS_LIVE, names.STAGE_PRODUCTION)
-            if first
-            else (names.ALIAS_CANDIDATE, names.STAGE_STAGING)
-        )
-        self._set_alias_aside(model, alias, taken, number)
-        self.client.set_registered_model_alias(model, alias, str(number))
-        self.client.set_model_version_tag(model, str(number), names.TAG_STAGE, stage)
-
-    def _set_alias_aside(self, model: str, alias: str, taken: Mapping[str, Any], number: int) -> None:
-        """Move an older candidate back to experimental: only one version is the candidate."""
-        before = taken.get(alias)
-        if alias == names.ALIAS_CANDIDATE and before is not None and int(before) != number:
-            self.client.set_model_version_tag(model, str(before), names.TAG_STAGE, names.STAGE_EXPERIMENTAL)
-
     def _put(self, version: ModelVersion, path: str, document: Mapping[str, Any]) -> None:
         if version.run_id is None:
             raise DataError(f"version {version.version} of {version.model!r} has no run to keep reports with")
@@ -276,7 +334,7 @@ def _version(item: MlflowVersion, aliases: Sequence[str]) -> ModelVersion:
         model=item.name,
         version=int(item.version),
         status=str(item.status).lower(),
-        stage=cast("Stage", tags.get(names.TAG_STAGE, names.STAGE_EXPERIMENTAL)),
+        stage=_stage(item),
         aliases=tuple(aliases),
         created=datetime.fromtimestamp(item.creation_timestamp / 1000, UTC).isoformat(),
         created_by=tags.get(names.TAG_CREATED_BY),
@@ -284,6 +342,10 @@ def _version(item: MlflowVersion, aliases: Sequence[str]) -> ModelVersion:
         source=item.source,
         tags=tags,
     )
+
+
+def _stage(item: MlflowVersion) -> Stage:
+    return cast("Stage", item.tags.get(names.TAG_STAGE, names.STAGE_EXPERIMENTAL))
 
 
 def _version_tags(record: RunRecord, registration: Registration) -> dict[str, str]:
