@@ -63,7 +63,7 @@ class Database:
             raise
         except ModuleNotFoundError as error:
             raise StoreError(
-                f"{error.name} is not installed", where=self.shown, help="pip install 'nbship[postgres]'"
+                f"{error.name} is not installed", where=self.shown, help="pip install 'nbship[shared]'"
             ) from error
         except (exc.SQLAlchemyError, OSError) as error:
             said = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]

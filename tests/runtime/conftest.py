@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
-for _folder in ("", "gates", "monitoring"):  # fake_store, workshop and world, which tests share
+for _folder in ("", "gates", "monitoring"):  # what tests share: fake_store, postgresql, workshop, world
     sys.path.insert(0, str(Path(__file__).parent / _folder))
 
 if TYPE_CHECKING:
@@ -29,6 +30,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The address of a PostgreSQL server that this test session has to itself."""
+    import postgresql
+
+    if postgresql.program("initdb") is None or find_spec("psycopg") is None:
+        pytest.skip("needs PostgreSQL (Debian: postgresql) and psycopg")
+    with postgresql.server() as address:
+        yield address
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> str:
+    """The same server, with none of our tables in it."""
+    import psycopg
+
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return postgresql_server
 
 
 @pytest.fixture

@@ -20,9 +20,13 @@ from nbship.registry.lifecycle import previous_champion, rolled_back
 AT = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def assignments(home: Path) -> Iterator[Assignments]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def assignments(
+    home: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Assignments]:
     del home
+    if request.param == "postgresql":
+        monkeypatch.setenv("NBSHIP_STATE_URL", request.getfixturevalue("postgresql_url"))
     made = Assignments(config.load())
     yield made
     made.close()
