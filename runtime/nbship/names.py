@@ -66,7 +66,7 @@ TAG_REFERENCE: Final = "nbship.reference"
 TAG_DRIFT: Final = "nbship.drift"
 TAG_ALERTS: Final = "nbship.alerts"
 TAG_DRIFT_WINDOW: Final = "nbship.drift.window."
-TAG_HEAD: Final = "nbship.audit.head"  # the last record of the history, also a tag of the model
+TAG_HEAD: Final = "nbship.audit.head."  # and a history's name: its last record, also a tag of the model
 
 # Aliases and stages of a model version.
 ALIAS_LIVE: Final = "champion"

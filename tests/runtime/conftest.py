@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-for _folder in ("", "gates", "monitoring"):  # what tests share: fake_store, postgresql, workshop, world
+for _folder in (
+    "",
+    "gates",
+    "monitoring",
+    "registry",
+):  # what tests share: fake_models, fake_store, postgresql, workshop, world
     sys.path.insert(0, str(Path(__file__).parent / _folder))
 
 if TYPE_CHECKING:

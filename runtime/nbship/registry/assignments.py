@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbship.errors import ConflictError
 from nbship.registry.assignment import Assignment, Mode
-from nbship.registry.audit import AuditRecord, Break, Head, read, seal, verify
+from nbship.registry.audit import AuditRecord, Break, Head, head_of, read, seal, verify
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -111,6 +111,33 @@ class Assignments:
     def history(self, model: str) -> list[AuditRecord]:
         """Give the records of a model, oldest first."""
         return [_record(row) for row in self._database.rows(self._tables.records(model))]
+
+    def head(self, model: str) -> Head | None:
+        """Give the head of a model's history; None where nothing has happened yet."""
+        first = self._database.rows(self._tables.record(model, 1))
+        last = self._database.rows(self._tables.last_record(model))
+        return head_of([_record(first[0]), _record(last[0])]) if first else None
+
+    def holds(self, model: str, head: Head) -> bool:
+        """Whether a head is one that the history had once."""
+        first = self._database.rows(self._tables.record(model, 1))
+        there = self._database.rows(self._tables.record(model, head.number))
+        return bool(first and there) and (first[0].hash.startswith(head.chain) and there[0].hash == head.hash)
+
+    def shown_revision(self, model: str) -> int:
+        """Give the revision that MLflow shows."""
+        rows = self._database.rows(self._tables.assignment(model))
+        return int(rows[0].projected) if rows else 0
+
+    def shown_last(self, model: str) -> Assignment:
+        """Give the assignment that MLflow shows, as far as we know."""
+        rows = self._database.rows(self._tables.record(model, self.shown_revision(model)))
+        return _record(rows[0]).after if rows else Assignment(model=model, revision=0)
+
+    def mark_shown(self, assignment: Assignment) -> None:
+        """Note that MLflow shows an assignment."""
+        with self._database.begin() as connection:
+            connection.execute(self._tables.projected(assignment.model, assignment.revision))
 
     def verify(self, model: str, *heads: Head | None) -> list[Break]:
         """Give every place at which the history or the row is not what was written, or not what ``heads`` saw."""

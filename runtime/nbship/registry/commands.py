@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import click
 
 from nbship import config
-from nbship.errors import InputError
+from nbship.errors import InputError, StoreError
 from nbship.model import Stage
 from nbship.registry import assignment as roles
 from nbship.registry.assignments import Assignment, Assignments, said, shown
-from nbship.registry.audit import AuditRecord, Break
+from nbship.registry.audit import AuditRecord, Break, Head
 
 if TYPE_CHECKING:
     from nbship.registry.facade import Registry
@@ -108,12 +108,12 @@ def history_command(model: str, *, verifies: bool, as_json: bool) -> None:
 
     With --verify the exit code is 1 where the history is not what was written.
     """
-    settings = config.load()
-    assignments = Assignments(settings)
+    assignments = Assignments(config.load())
+    heads = _looked_at(model, needed=verifies)
     records = assignments.history(model)
     if not records:
         raise InputError(f"no history of {model!r}", help=_known(assignments))
-    breaks = assignments.verify(model, *_registry().heads(model)) if verifies else []
+    breaks = assignments.verify(model, *heads) if verifies else []
     if as_json:
         _print_json(_document(assignments.of(model), records, breaks if verifies else None))
     else:
@@ -122,6 +122,22 @@ def history_command(model: str, *, verifies: bool, as_json: bool) -> None:
         if verifies:
             click.echo("\n".join(item.says for item in breaks) or f"{len(records)} records, all as written")
     raise SystemExit(int(bool(breaks)))
+
+
+def _looked_at(model: str, *, needed: bool) -> list[Head]:
+    """Notice what was changed in MLflow, and give the heads that it has kept; the history itself needs no MLflow."""
+    from nbship.registry.reconciling import reconcile
+
+    try:
+        registry = _registry()
+        heads = registry.heads(model)
+        reconcile(registry, model)
+    except StoreError as error:
+        if needed:
+            raise
+        click.echo(f"warning: what was changed in MLflow is not seen: {error.what}", err=True)
+        return []
+    return heads
 
 
 def history_lines(records: list[AuditRecord]) -> list[str]:

@@ -6,6 +6,7 @@ whoever reaches the registry can draw the whole panel.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import tempfile
@@ -21,16 +22,18 @@ from nbship.model import Dataset, ModelVersion, Registration, RunRecord, Stage, 
 from nbship.profile import Profile
 from nbship.registry import lifecycle
 from nbship.registry.assignments import Assignments
-from nbship.registry.audit import Head, head_of
-from nbship.registry.projection import View, view_of
+from nbship.registry.audit import Head
+from nbship.registry.reconciling import stage_tag
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
 
     from nbship.config import Config
     from nbship.facts import ModelRegistered
     from nbship.journal import Blobs
+    from nbship.leases import Leases
 
 #: Fitted models of one session that are looked for at once.
 _MOST_MODELS = 1000
@@ -40,35 +43,49 @@ _NOT_A_SLUG = re.compile(r"[^A-Za-z0-9_\-]+")
 class Registry:
     """What the rest of the core knows of MLflow. Raises StoreError where the store does not answer."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, client: MlflowClient | None = None) -> None:
         self.config = config
-        self.client = store.connect(config)
-        self._assignments: Assignments | None = None
+        self.client = store.connect(config) if client is None else client
 
-    @property
+    @functools.cached_property
     def assignments(self) -> Assignments:
         """Who answers for each model. Raises StoreError where nbship's own database does not answer."""
-        if self._assignments is None:
-            self._assignments = Assignments(self.config)
-        return self._assignments
+        return Assignments(self.config)
+
+    @functools.cached_property
+    def leases(self) -> Leases:
+        """Who may do what only one may do at a time."""
+        from nbship.leases import Leases
+
+        return Leases(self.config)
+
+    def close(self) -> None:
+        """Let go of nbship's own database; what is asked afterwards opens it again."""
+        for name in ("assignments", "leases"):
+            if (opened := self.__dict__.pop(name, None)) is not None:
+                opened.close()
 
     def models(self) -> list[str]:
         """Give the names of all registered models."""
-        with self._speaking():
+        with self.speaking():
             return sorted(model.name for model in self.client.search_registered_models())
 
     def versions(self, model: str) -> list[ModelVersion]:
         """Give the versions of a model, newest first; none where there is no such model."""
-        with self._speaking():
-            found = self.client.search_model_versions(f"name = '{_quoted(model)}'")
+        with self.speaking():
+            found = self.mlflow_versions(model)
             aliases = self._aliases(model) if found else {}
         versions = [_version(item, aliases.get(int(item.version), ())) for item in found]
         return sorted(versions, key=lambda version: -version.version)
 
+    def mlflow_versions(self, model: str) -> list[MlflowVersion]:
+        """Give the versions of a model as MLflow has them."""
+        return list(self.client.search_model_versions(f"name = '{_quoted(model)}'"))
+
     def version_numbers(self, model: str) -> list[int]:
         """Give the numbers of the versions that there are, oldest first."""
-        with self._speaking():
-            found = self.client.search_model_versions(f"name = '{_quoted(model)}'")
+        with self.speaking():
+            found = self.mlflow_versions(model)
         return sorted(int(item.version) for item in found)
 
     def version(self, model: str, number: int) -> ModelVersion:
@@ -106,7 +123,7 @@ class Registry:
     def register(self, record: RunRecord, registration: Registration, *, run_id: str, blobs: Blobs) -> int:
         """Give the version number of a registration; it is made once, however often this is called."""
         fact = registration.fact
-        with self._speaking():
+        with self.speaking():
             self._ensure_model(fact.model)
             found = self._registered(record.session, fact)
             number = (
@@ -120,7 +137,7 @@ class Registry:
         """Log the fitted models of a run that nobody has registered, as models of the run; each once."""
         if not record.models:
             return
-        with self._speaking():
+        with self.speaking():
             there = self._logged(record.session)
             for fact in record.models:
                 if str(fact.ordinal) not in there and blobs.path(fact.blob).is_file():
@@ -140,7 +157,7 @@ class Registry:
                 f"version {version.version} of {version.model!r} has no reference profile",
                 help="register it with `%ship register VARIABLE --name MODEL --reference FRAME`",
             )
-        with self._speaking():  # `models:/ID` takes no path behind it, the place it stands for does
+        with self.speaking():  # `models:/ID` takes no path behind it, the place it stands for does
             place = self.client.get_logged_model(version.source.rpartition("/")[2]).artifact_location
         return Profile.from_json(self._artifact(f"{place.rstrip('/')}/{names.ARTIFACT_PROFILE}"))
 
@@ -155,7 +172,7 @@ class Registry:
             severity=report.severity,
         )
         path = f"{names.ARTIFACT_DRIFT}/v{version.version}/{slug}.json"
-        with self._speaking():
+        with self.speaking():
             self._put(version, path, {"window": window, "at": head.at, **report.to_json()})
             tag = {"window": window, "at": head.at, "rows": head.rows, "reference_rows": head.reference_rows}
             self._tag(
@@ -167,7 +184,7 @@ class Registry:
 
     def record_alerts(self, version: ModelVersion, alerts: str) -> None:
         """Keep the open alerts of a version, where whoever reaches the registry sees them."""
-        with self._speaking():
+        with self.speaking():
             self._tag(version, names.TAG_ALERTS, alerts)
 
     def windows(self, version: ModelVersion) -> list[tuple[Window, str]]:
@@ -184,63 +201,27 @@ class Registry:
         """Give a report that was recorded."""
         return DriftReport.from_json(self._artifact(f"runs:/{version.run_id}/{path}"))
 
-    def project(self, model: str) -> None:
-        """Make MLflow show who answers."""
-        records = self.assignments.history(model)
-        with self._speaking():
-            shows = self._view(model)
-            self._show(model, shows, view_of(self.assignments.of(model), shows.stages, str(head_of(records))))
-
     def heads(self, model: str) -> list[Head]:
-        """Give the heads of the model's history that MLflow has kept."""
-        with self._speaking():
-            found = self.client.search_model_versions(f"name = '{_quoted(model)}'")
+        """Give the heads of the model's history that MLflow has kept; of other histories too, where there are any."""
+        with self.speaking():
+            found = self.mlflow_versions(model)
             kept = [item.tags for item in found]
             kept += [self.client.get_registered_model(model).tags] if found else []
-        heads = {
-            tags[names.TAG_HEAD]: Head.parse(tags[names.TAG_HEAD]) for tags in kept if names.TAG_HEAD in tags
-        }
-        return [head for head in heads.values() if head is not None]
-
-    def _view(self, model: str) -> View:
-        """Tell what MLflow shows now."""
-        shown = self.client.get_registered_model(model)
-        found = self.client.search_model_versions(f"name = '{_quoted(model)}'")
-        aliases: Mapping[str, Any] = shown.aliases
-        champion, challenger = aliases.get(names.ALIAS_LIVE), aliases.get(names.ALIAS_CANDIDATE)
-        return View(
-            champion=int(champion) if champion is not None else None,
-            challenger=int(challenger) if challenger is not None else None,
-            stages={int(item.version): _stage(item) for item in found},
-            head=shown.tags.get(names.TAG_HEAD),
-        )
-
-    def _show(self, model: str, shows: View, wanted: View) -> None:
-        """Change what is not as it should be; the head last, so that it never tells of what is not there."""
-        for alias, version in wanted.aliases.items():
-            if version is None and shows.aliases[alias] is not None:
-                self.client.delete_registered_model_alias(model, alias)
-            elif version is not None and shows.aliases[alias] != version:
-                self.client.set_registered_model_alias(model, alias, str(version))
-        for version, stage in wanted.stages.items():
-            if shows.stages[version] != stage:
-                self.client.set_model_version_tag(model, str(version), names.TAG_STAGE, stage)
-        if wanted.head is not None and shows.head != wanted.head:
-            for version in filter(None, (wanted.champion, wanted.challenger)):
-                self.client.set_model_version_tag(model, str(version), names.TAG_HEAD, wanted.head)
-            self.client.set_registered_model_tag(model, names.TAG_HEAD, wanted.head)
+        written = {tags[name] for tags in kept for name in tags if name.startswith(names.TAG_HEAD)}
+        return [head for head in map(Head.parse, sorted(written)) if head is not None]
 
     def _unknown(self, model: str) -> InputError:
         known = ", ".join(self.models()) or "none yet"
         return InputError(f"no model {model!r} is registered", help=f"registered models: {known}")
 
-    def _speaking(self) -> Any:
+    def speaking(self) -> Any:
+        """Turn what MLflow's client raises into a StoreError."""
         return store.speaking_to(self.config.tracking_uri)
 
     def _run(self, version: ModelVersion) -> Run | None:
         if version.run_id is None:
             return None
-        with self._speaking():
+        with self.speaking():
             return self.client.get_run(version.run_id)
 
     def _aliases(self, model: str) -> dict[int, tuple[str, ...]]:
@@ -261,7 +242,7 @@ class Registry:
             self.client.create_registered_model(model)
 
     def _registered(self, session: str, fact: ModelRegistered) -> int | None:
-        for item in self.client.search_model_versions(f"name = '{_quoted(fact.model)}'"):
+        for item in self.mlflow_versions(fact.model):
             made_by = (item.tags.get(names.TAG_SESSION), item.tags.get(names.TAG_ORDINAL))
             if made_by == (session, str(fact.ordinal)):
                 return int(item.version)
@@ -318,7 +299,7 @@ class Registry:
     def _artifact(self, uri: str) -> Mapping[str, Any]:
         from mlflow.artifacts import download_artifacts
 
-        with self._speaking(), tempfile.TemporaryDirectory() as folder:
+        with self.speaking(), tempfile.TemporaryDirectory() as folder:
             path = download_artifacts(uri, dst_path=folder, tracking_uri=self.config.tracking_uri)
             return cast("Mapping[str, Any]", json.loads(Path(path).read_text(encoding="utf-8")))
 
@@ -334,7 +315,7 @@ def _version(item: MlflowVersion, aliases: Sequence[str]) -> ModelVersion:
         model=item.name,
         version=int(item.version),
         status=str(item.status).lower(),
-        stage=_stage(item),
+        stage=cast("Stage", stage_tag(item)),
         aliases=tuple(aliases),
         created=datetime.fromtimestamp(item.creation_timestamp / 1000, UTC).isoformat(),
         created_by=tags.get(names.TAG_CREATED_BY),
@@ -342,10 +323,6 @@ def _version(item: MlflowVersion, aliases: Sequence[str]) -> ModelVersion:
         source=item.source,
         tags=tags,
     )
-
-
-def _stage(item: MlflowVersion) -> Stage:
-    return cast("Stage", item.tags.get(names.TAG_STAGE, names.STAGE_EXPERIMENTAL))
 
 
 def _version_tags(record: RunRecord, registration: Registration) -> dict[str, str]:

@@ -6,21 +6,23 @@ revision that whoever decides has seen; ConflictError where another one stands b
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nbship import names
-from nbship.errors import ConflictError, InputError
+from nbship.errors import ConflictError, InputError, StoreError
 from nbship.model import Stage
 from nbship.registry import assignment as roles
 from nbship.registry.assignment import Assignment
-from nbship.registry.assignments import Assignments
 from nbship.registry.audit import AuditRecord
+from nbship.registry.reconciling import reconcile
 
 if TYPE_CHECKING:
     from nbship.registry.facade import Registry
 
+_log = logging.getLogger("nbship.registry")
 #: How often a change that nobody has decided by hand is tried anew where others change the same model.
 _TRIES = 20
 
@@ -54,7 +56,7 @@ def promote(
         why=why,
         evidence={"version": version, "stage": to, **evidence},
     )
-    registry.project(model)
+    _shown(registry, model)
     return done
 
 
@@ -85,7 +87,7 @@ def roll_back(
         why=why,
         evidence={"from": now.champion if after.champion != now.champion else now.challenger, **evidence},
     )
-    registry.project(model)
+    _shown(registry, model)
     return done
 
 
@@ -124,7 +126,9 @@ def previous_champion(now: Assignment, history: Sequence[AuditRecord], there: Se
 
 def place(registry: Registry, model: str, version: int, *, who: str, at: datetime) -> Assignment:
     """Enter a new version, once however often this is called: the first is champion, a later one challenges."""
-    assignments: Assignments = registry.assignments
+    assignments = registry.assignments
+    if assignments.of(model).revision == 0:
+        reconcile(registry, model)  # it may have been in MLflow before nbship's history began
     for _ in range(_TRIES):
         now = assignments.of(model)
         if not _is_registered(assignments.history(model), version):
@@ -141,8 +145,15 @@ def place(registry: Registry, model: str, version: int, *, who: str, at: datetim
             except ConflictError:
                 continue
         break
-    registry.project(model)
-    return assignments.of(model)
+    return reconcile(registry, model)
+
+
+def _shown(registry: Registry, model: str) -> None:
+    """Make MLflow show what was decided; where it does not answer, the next that looks does it."""
+    try:
+        reconcile(registry, model)
+    except StoreError as error:
+        _log.warning("it is done, but MLflow does not show it yet: %s", error.what)
 
 
 def _is_registered(history: Sequence[AuditRecord], version: int) -> bool:

@@ -70,6 +70,11 @@ def record(model: str, number: int) -> sa.Select[Any]:
     return sa.select(_audit).where(_audit.c.model == model, _audit.c.number == number)
 
 
+def last_record(model: str) -> sa.Select[Any]:
+    """Give the last record there is."""
+    return sa.select(_audit).where(_audit.c.model == model).order_by(_audit.c.number.desc()).limit(1)
+
+
 def new_record(made: AuditRecord) -> sa.Insert:
     """Add a record."""
     return sa.insert(_audit).values(
