@@ -13,7 +13,8 @@ from nbship.errors import NbshipError
 #: Which extra brings a command, where its name does not say so.
 EXTRAS = {
     **dict.fromkeys(("diff", "export", "reproduce", "steps", "verify"), "convert"),
-    **dict.fromkeys(("compare", "runs", "status", "sync"), "magics"),
+    **dict.fromkeys(("compare", "fleet", "history", "lineage", "promote", "rollback"), "magics"),
+    **dict.fromkeys(("runs", "status", "sync"), "magics"),
     **dict.fromkeys(("alerts", "monitor"), "monitor"),
 }
 

@@ -100,6 +100,11 @@ class Past:
         """Give the run that an id, the head of one, a name, ``last`` or ``last~1`` says. Raises InputError."""
         return choose(self.runs(), which)
 
+    def one(self, run_id: str) -> PastRun:
+        """Give the run of an id, as far as its tags tell."""
+        with store.speaking_to(self._config.tracking_uri):
+            return _head(self._client.get_run(run_id))
+
     def whole(self, run: PastRun) -> PastRun:
         """Give a run with what stands in its artifacts; what is not there stays empty."""
         with tempfile.TemporaryDirectory() as folder, store.speaking_to(self._config.tracking_uri):

@@ -10,7 +10,7 @@ import functools
 import json
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -23,12 +23,13 @@ from nbship.profile import Profile
 from nbship.registry import lifecycle
 from nbship.registry.assignments import Assignments
 from nbship.registry.audit import Head
-from nbship.registry.reconciling import stage_tag
+from nbship.registry.reconciling import reconcile, stage_tag
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion
+    from mlflow.entities.model_registry import RegisteredModel
 
     from nbship.config import Config
     from nbship.facts import ModelRegistered
@@ -68,7 +69,7 @@ class Registry:
     def models(self) -> list[str]:
         """Give the names of all registered models."""
         with self.speaking():
-            return sorted(model.name for model in self.client.search_registered_models())
+            return sorted(model.name for model in self.mlflow_models())
 
     def versions(self, model: str) -> list[ModelVersion]:
         """Give the versions of a model, newest first; none where there is no such model."""
@@ -81,6 +82,14 @@ class Registry:
     def mlflow_versions(self, model: str) -> list[MlflowVersion]:
         """Give the versions of a model as MLflow has them."""
         return list(self.client.search_model_versions(f"name = '{_quoted(model)}'"))
+
+    def all_mlflow_versions(self) -> Iterator[MlflowVersion]:
+        """Give the versions of all models as MLflow has them."""
+        return _all_pages(self.client.search_model_versions)
+
+    def mlflow_models(self) -> Iterator[RegisteredModel]:
+        """Give all models as MLflow has them."""
+        return _all_pages(self.client.search_registered_models)
 
     def version_numbers(self, model: str) -> list[int]:
         """Give the numbers of the versions that there are, oldest first."""
@@ -113,6 +122,11 @@ class Registry:
         """Give the last values of the metrics of the run that made a version."""
         run = self._run(version)
         return dict(sorted(run.data.metrics.items())) if run else {}
+
+    def run_tags(self, version: ModelVersion) -> dict[str, str]:
+        """Give the tags of the run that made a version."""
+        run = self._run(version)
+        return dict(run.data.tags) if run else {}
 
     def datasets(self, version: ModelVersion) -> list[Dataset]:
         """Give the tables that the run of a version has read, with their whole digests."""
@@ -200,6 +214,10 @@ class Registry:
     def report(self, version: ModelVersion, path: str) -> DriftReport:
         """Give a report that was recorded."""
         return DriftReport.from_json(self._artifact(f"runs:/{version.run_id}/{path}"))
+
+    def project(self, model: str) -> None:
+        """Make MLflow show who answers, and follow what was done in it. Raises StoreError."""
+        reconcile(self, model)
 
     def heads(self, model: str) -> list[Head]:
         """Give the heads of the model's history that MLflow has kept; of other histories too, where there are any."""
@@ -338,6 +356,15 @@ def _version_tags(record: RunRecord, registration: Registration) -> dict[str, st
         names.TAG_NOTEBOOK_NAME: record.tags.get(names.TAG_NOTEBOOK_NAME, ""),
     }
     return {name: value for name, value in tags.items() if value}
+
+
+def _all_pages(search: Callable[..., Any]) -> Iterator[Any]:
+    """Give what a search finds, page after page: by default MLflow gives the first hundred models only."""
+    page = search()
+    yield from page
+    while page.token:
+        page = search(page_token=page.token)
+        yield from page
 
 
 def _quoted(model: str) -> str:

@@ -6,6 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 
+class Page(list[Any]):
+    """What MLflow's searches give: a list that knows where the next one begins."""
+
+    def __init__(self, found: list[Any], token: str | None) -> None:
+        super().__init__(found)
+        self.token = token
+
+
 class FakeModels:
     """Stands in for ``MlflowClient``. ``dies_at`` is the number of the write that fails, ``after`` whether it was done."""
 
@@ -51,11 +59,19 @@ class FakeModels:
             raise MlflowException("no such model", error_code=RESOURCE_DOES_NOT_EXIST)
         return SimpleNamespace(name=model, aliases=dict(self.aliases[model]), tags=dict(self.tags[model]))
 
-    def search_registered_models(self) -> list[Any]:
-        return [self.get_registered_model(model) for model in self.tags]
+    def search_registered_models(self, page_token: str | None = None) -> Page:
+        """Give one model at a time, so that whoever stops at the first page is seen."""
+        place = int(page_token or 0)
+        names = list(self.tags)
+        found = [self.get_registered_model(model) for model in names[place : place + 1]]
+        return Page(found, str(place + 1) if place + 1 < len(names) else None)
 
-    def search_model_versions(self, query: str) -> list[Any]:
-        model = query.partition("'")[2].rstrip("'")
+    def search_model_versions(self, query: str = "") -> Page:
+        if not query:
+            return Page([item for model in self.versions for item in self._of(model)], None)
+        return Page(self._of(query.partition("'")[2].rstrip("'")), None)
+
+    def _of(self, model: str) -> list[Any]:
         return [
             SimpleNamespace(
                 name=model,

@@ -32,7 +32,9 @@ from nbship.facts import (
 )
 from nbship.journal import Blobs, Journal
 from nbship.profile import profile
-from nbship.registry import Registry
+from nbship.registry import Registry, lifecycle
+from nbship.registry.fleet import fleet
+from nbship.registry.lineage import lineage_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -143,7 +145,44 @@ def test_a_journal_becomes_a_run_and_a_version_once(home: Path) -> None:
     assert (window.window, window.severity) == ("July/1", "critical")
     assert registry.report(live, path) == report
 
+    versions_know_where_they_come_from(registry, run["run_id"])
+    versions_come_and_go(registry)
     with pytest.raises(InputError, match="registered models: doubling"):
         registry.champion("tripling")
     with pytest.raises(DataError, match="no reference profile"):
         registry.reference(registry.versions("doubling")[0])
+
+
+def versions_know_where_they_come_from(registry: Registry, run_id: str) -> None:
+    lineage = lineage_of(registry, registry.champion("doubling"))
+    assert (lineage.stage, lineage.created_by, lineage.notebook) == ("production", "ada", "n.ipynb")
+    assert (lineage.decision and lineage.decision.action, lineage.goes_back_to) == ("registered", None)
+    assert lineage.cells == {"c": "h"}
+    assert lineage.signature == (("x", "double"),)
+    assert [item.digest for item in lineage.datasets] == ["b3:" + "a" * 64]
+    assert lineage.environment == ("cloudpickle==3", "ipykernel==7", "pandas==3")
+    assert (lineage.python, lineage.run_id, lineage.metrics["mae"]) == (
+        "3.11.7",
+        run_id,
+        pytest.approx(float("nan"), nan_ok=True),
+    )
+    assert lineage.lacking() == ["commit"]
+    assert "profile" in lineage_of(registry, registry.version("doubling", 3)).lacking()
+    (row,) = fleet(registry, now=datetime.now(UTC), alerts={"doubling": 2})
+    assert (row.owner, row.champion, row.challenger, row.versions) == ("ada", 1, 3, 3)
+    assert (row.drift, row.alerts, row.by) == ("critical", 2, "ada")
+
+
+def versions_come_and_go(registry: Registry) -> None:
+    lifecycle.promote(registry, "doubling", 3, to="production", who="bo", at=datetime(2026, 7, 2, tzinfo=UTC))
+    assert registry.champion("doubling").version == 3
+    assert lineage_of(registry, registry.champion("doubling")).goes_back_to == 1
+    lifecycle.roll_back(registry, "doubling", who="bo", at=datetime(2026, 7, 3, tzinfo=UTC))
+    assert (registry.champion("doubling").version, registry.version("doubling", 3).stage) == (1, "archived")
+    assert registry.assignments.verify("doubling", *registry.heads("doubling")) == []
+    registry.client.delete_model_version("doubling", "2")
+    registry.client.set_registered_model_alias("doubling", "challenger", "3")
+    registry.project("doubling")
+    assert [item.action for item in registry.assignments.history("doubling")][-1] == "changed elsewhere"
+    assert registry.version("doubling", 3).stage == "staging"
+    registry.close()

@@ -99,3 +99,26 @@ def test_what_is_not_there_is_said_with_what_is() -> None:
         assert (refused.exit_code, "registered models: bikes" in refused.stderr) == (2, True)
     assert "models with a history: bikes" in run("history", "trains").stderr
     assert run("promote", "bikes", "7", "--to", "staging", "--yes").exit_code == 2
+
+
+def test_one_command_answers_what_people_ask_of_the_model_in_production(mlflow: FakeModels) -> None:
+    mlflow.versions["bikes"][2]["nbship.notebook.name"] = "bikes.ipynb"
+    mlflow.versions["bikes"][2]["nbship.check.model"] = "passed"
+    run("promote", "bikes", "2", "--to", "production", "--why", "lower error", "--by", "bo", "--yes")
+    told = run("lineage", "bikes").stdout
+    assert "promoted by bo: lower error (record 3)" in told
+    assert "back      to version 1: nbship rollback bikes" in told
+    assert "checks    model passed" in told
+    found = document("lineage", "bikes", "1")
+    assert (found["stage"], found["goes_back_to"], found["decision"]["number"]) == ("archived", None, 3)
+    assert "datasets" in found["lacking"]
+
+
+def test_the_fleet_is_all_models_however_many_pages_they_fill(mlflow: FakeModels) -> None:
+    mlflow.add("trains", 1)
+    mlflow.tags["trains"]["owner"] = "the railway team"
+    mlflow.versions["bikes"][1]["nbship.drift"] = "warning"
+    bikes, trains = document("fleet")
+    assert (bikes["champion"], bikes["challenger"], bikes["drift"], bikes["by"]) == (1, 2, "warning", "ada")
+    assert (trains["owner"], trains["champion"], trains["versions"]) == ("the railway team", None, 1)
+    assert "the railway team" in run("fleet").stdout
