@@ -33,7 +33,7 @@ KEYS: Mapping[str, type] = {
     "evaluation": dict,  # what the model of an exported notebook is judged on
     "gates": dict,
     "monitor": dict,  # where predictions are logged, and how they are cut into windows
-    "rollout": dict,
+    "rollout": dict,  # the steps from shadow to the whole traffic, and what a candidate must show at each
 }
 #: The keys of [tool.nbship.data].
 DATA_KEYS: Mapping[str, type] = {
@@ -87,6 +87,24 @@ ALERT_KEYS: Mapping[str, type] = {
     "webhook": str,  # an http(s) address; its secret is NBSHIP_WEBHOOK_SECRET
     "mlflow": bool,  # whether the alerts that are open stand in a tag of the version; default: yes
 }
+#: The keys of [tool.nbship.rollout]; docs/rollout.md tells what each does.
+ROLLOUT_KEYS: Mapping[str, type] = {
+    "steps": list,  # "shadow", shares that grow, or tables with min_minutes and max_minutes of their own
+    "interval_s": float,  # seconds between looks at the evidence; default: 60
+    "min_minutes": float,  # how long each step is observed at least; default: 10
+    "max_minutes": float,  # after so long without a decision somebody is told; default: 1440
+    "confidence": float,  # default: 0.95
+    "min_requests": int,  # on each side, at each step; default: 200
+    "max_error_increase": float,  # how many more of the requests may fail than of the champion's; default: 0.01
+    "max_latency_ratio": float,  # of the medians and of the 99th percentiles; default: 1.5
+    "latency_slack_s": float,  # a difference that nobody minds, whatever the ratio; default: 0.005
+    "max_disagreement": float,  # on how many of the same requests the answers may differ; default: 0.2
+    "tolerance": float,  # when numbers differ, in standard deviations of the champion's answers; default: 0.25
+    "drift": str,  # severity of the challenger's drift that fails: info, warning, critical, never; default: critical
+    "metric_tolerance": float,  # how much larger the loss may be, as a share of the champion's; default: 0.05
+    "min_labels": int,  # labels below which the metric is not judged; default: 100
+    "require": list,  # drift, metric: what may not stay inconclusive; default: drift
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +126,7 @@ class Config:
     snapshot: bool = False
     monitor: Mapping[str, Any] = field(default_factory=dict[str, Any])
     alerts: Mapping[str, Any] | None = None
+    rollout: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def log_url(self) -> str:
@@ -178,6 +197,7 @@ def load(*, start: Path | None = None, profile: str | None = None) -> Config:
         snapshot=table.get("data", {}).get("snapshot", False),
         monitor=table.get("monitor", {}),
         alerts=table.get("alerts"),
+        rollout=table.get("rollout", {}),
     )
 
 
@@ -247,6 +267,7 @@ def _checked(table: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     check_keys(table.get("gates", {}), GATES_KEYS, f"{path} [tool.nbship.gates]")
     check_keys(table.get("monitor", {}), MONITOR_KEYS, f"{path} [tool.nbship.monitor]")
     check_keys(table.get("alerts", {}), ALERT_KEYS, f"{path} [tool.nbship.alerts]")
+    check_keys(table.get("rollout", {}), ROLLOUT_KEYS, f"{path} [tool.nbship.rollout]")
     return table
 
 
