@@ -23,6 +23,7 @@ WATCHED: Mapping[str, str] = {
     "errors": "predictions fail or are rejected",
     "silence": "no predictions are logged",
     "log": "the prediction log lost something: damaged parts, gaps, rows let go",
+    "rollout": "a candidate was rolled back, or nothing decides about it",
 }
 PROCEDURE = ("owner", "action", "escalation", "runbook")
 _RULE_KEYS = {

@@ -193,7 +193,7 @@ class Service:
             serving=versions.serving,
             clock=clock,
         )
-        self._grader = Grader(self.monitor, _labels(settings), task=as_task(settings.monitor.get("task")))
+        self._grader = Grader(self.monitor, configured_labels(settings), task=as_task(settings.monitor.get("task")))
 
     def run(self) -> Pass:
         """Make a pass and carry on what it found. Raises StoreError where log or ledger do not answer."""
@@ -242,7 +242,7 @@ class Service:
         self.ledger.close()
 
 
-def _labels(settings: Config) -> Source | None:
+def configured_labels(settings: Config) -> Source | None:
     """Give where the truth comes from, None where none is configured: then there are estimates at most."""
     url = settings.monitor.get("labels")
     if url is None:

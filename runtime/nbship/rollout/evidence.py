@@ -8,6 +8,7 @@ garbage has one key, and one side would have to bear all of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,12 @@ def window(
         differing=int(differing(theirs, mine, tolerance=tolerance, task=task).sum()),
         losses=_losses(theirs, mine, labels, task, paired=True),
     )
+
+
+def since(rows: pa.Table, start: datetime) -> pa.Table:
+    """Give the rows from a moment on."""
+    times = rows.column("time")
+    return rows.filter(pc.greater_equal(times, pa.scalar(start, times.type)))
 
 
 def paired(champion: pa.Table, challenger: pa.Table) -> tuple[pa.Table, pa.Table]:
