@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast
 
 from nbship import config
@@ -107,7 +107,12 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Give it as JSON."""
-        return asdict(self)
+        plain = {entry.name: getattr(self.criteria, entry.name) for entry in fields(Criteria)}
+        return {
+            "interval_s": self.interval_s,
+            "steps": [{entry.name: getattr(step, entry.name) for entry in fields(Step)} for step in self.steps],
+            "criteria": {**plain, "require": list(self.criteria.require)},
+        }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Plan:

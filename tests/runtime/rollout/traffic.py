@@ -162,9 +162,7 @@ class Traffic:
     def _champion_role(self) -> Any:
         return Prediction(request="", at=START, version=1, inputs={}).role
 
-    def _answer(
-        self, version: int, request: str, at: datetime, inputs: Mapping[str, Any], role: Any
-    ) -> None:
+    def _answer(self, version: int, request: str, at: datetime, inputs: Mapping[str, Any], role: Any) -> None:
         behaviour = self.versions.behaviours.get(version, GOOD)
         failed = bool(self.rng.random() < behaviour.failing)
         answer = 2 * inputs["temp"] + behaviour.off + behaviour.noise * float(self.rng.normal())
@@ -191,9 +189,7 @@ class Traffic:
         truth = np.asarray(rows["label"]) + self.rng.normal(0, noise, len(rows["label"]))
         folder = self.folder / "labels"
         folder.mkdir(exist_ok=True)
-        csv.write_csv(
-            pa.table({"request": rows["request"], "label": truth}), folder / f"{self.asked}.csv"
-        )
+        csv.write_csv(pa.table({"request": rows["request"], "label": truth}), folder / f"{self.asked}.csv")
         if self.labels is None:
             self.labels = Source(str(folder), key="request", label="label")
             self.controller = self.another()
