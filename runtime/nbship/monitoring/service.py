@@ -193,7 +193,9 @@ class Service:
             serving=versions.serving,
             clock=clock,
         )
-        self._grader = Grader(self.monitor, configured_labels(settings), task=as_task(settings.monitor.get("task")))
+        self._grader = Grader(
+            self.monitor, configured_labels(settings), task=as_task(settings.monitor.get("task"))
+        )
 
     def run(self) -> Pass:
         """Make a pass and carry on what it found. Raises StoreError where log or ledger do not answer."""

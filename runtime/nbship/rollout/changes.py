@@ -78,7 +78,7 @@ def changed(now: Assignment, rollout: Rollout, decision: Decision) -> Change:
         evidence={
             "version": rollout.challenger,
             "decision": decision.kind,
-            "step": rollout.title,
+            "step": replace(rollout, status="running").title,
             **decision.evidence.to_json(),
         },
     )

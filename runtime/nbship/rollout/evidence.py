@@ -255,9 +255,8 @@ def _task(truth: list[list[Any]], answers: list[list[Any]], tables: Iterable[pa.
     with_probabilities = any(
         name.startswith(records.PROBABILITY) for table in tables for name in table.column_names
     )
-    return performance.task_of(
-        [*truth[0], *truth[1]], [*answers[0], *answers[1]], with_probabilities=with_probabilities
-    )
+    said = [answer for found in answers for answer in found if answer is not None]
+    return performance.task_of([*truth[0], *truth[1]], said, with_probabilities=with_probabilities)
 
 
 def _loss(task: Task, answers: list[Any], truth: list[Any]) -> Floats:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from nbship.errors import InputError
+from nbship.errors import InputError, StoreError
 from nbship.profile import Profile
 from nbship.registry.assignment import Assignment
+from nbship.registry.reconciling import reconcile
 from nbship.rollout import changes, machine, settings
 from nbship.rollout.changes import Change
 from nbship.rollout.settings import Plan
@@ -16,6 +18,8 @@ from nbship.rollout.settings import Plan
 if TYPE_CHECKING:
     from nbship.registry import Registry
     from nbship.rollout.controller import Controller
+
+_log = logging.getLogger("nbship.rollout")
 
 
 def start(
@@ -81,7 +85,10 @@ def _made(
         why=why,
         evidence=change.evidence,
     )
-    registry.project(now.model)
+    try:
+        reconcile(registry, now.model)
+    except StoreError as error:
+        _log.warning("it is done, but MLflow does not show it yet: %s", error.what)
     return done
 
 
@@ -102,7 +109,7 @@ class Registered:
 
     def project(self) -> None:
         """Make MLflow show who answers."""
-        self._registry.project(self._model)
+        reconcile(self._registry, self._model)
 
 
 def controller(registry: Registry, model: str, *, clock: Callable[[], datetime]) -> Controller:

@@ -110,7 +110,9 @@ class Plan:
         plain = {entry.name: getattr(self.criteria, entry.name) for entry in fields(Criteria)}
         return {
             "interval_s": self.interval_s,
-            "steps": [{entry.name: getattr(step, entry.name) for entry in fields(Step)} for step in self.steps],
+            "steps": [
+                {entry.name: getattr(step, entry.name) for entry in fields(Step)} for step in self.steps
+            ],
             "criteria": {**plain, "require": list(self.criteria.require)},
         }
 

@@ -109,12 +109,14 @@ class Traffic:
             labels=self.labels,
         )
 
-    def start(self, candidate: Behaviour, table: Mapping[str, Any] = QUICK, **more: Any) -> None:
+    def start(
+        self, candidate: Behaviour, table: Mapping[str, Any] = QUICK, *, again: bool = False, **more: Any
+    ) -> None:
         """Register version 2 and begin its rollout."""
         self.versions.behaviours.setdefault(2, candidate)
         now, history = self.assignments.of("m"), self.assignments.history("m")
         plan = settings.read({**table, **more})
-        change = changes.begun(now, 2, plan, at=self.now, history=history, again=False)
+        change = changes.begun(now, 2, plan, at=self.now, history=history, again=again)
         self.assignments.change(
             change.to,
             expected=now.revision,
