@@ -25,6 +25,7 @@ KEYS: Mapping[str, type] = {
     "model": str,  # the model that this repository makes
     "notebook": str,  # the notebook that this repository came from
     "package": str,  # the package in this repository
+    "policy": str,  # the organisation's policy: a path (relative: from pyproject.toml) or an address; docs/registry.md
     "profile": str,  # which of [tool.nbship.profiles] holds; default: default
     "profiles": dict,  # named stores: profiles.NAME.tracking_uri
     "alerts": dict,  # who does what when something is found; `nbship doctor` fails where it is not said
@@ -127,6 +128,7 @@ class Config:
     monitor: Mapping[str, Any] = field(default_factory=dict[str, Any])
     alerts: Mapping[str, Any] | None = None
     rollout: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    policy: str | None = None
 
     @property
     def log_url(self) -> str:
@@ -143,9 +145,7 @@ class Config:
 
     def beside_project(self, address: str) -> str:
         """Give an address; a relative path is one from ``pyproject.toml``."""
-        if "://" in address or self.project is None:
-            return address
-        return str(self.project.parent / Path(address).expanduser())
+        return _beside(self.project, address)
 
     @property
     def snapshots(self) -> Path:
@@ -198,7 +198,14 @@ def load(*, start: Path | None = None, profile: str | None = None) -> Config:
         monitor=table.get("monitor", {}),
         alerts=table.get("alerts"),
         rollout=table.get("rollout", {}),
+        policy=_beside(project, table["policy"]) if "policy" in table else None,
     )
+
+
+def _beside(project: Path | None, address: str) -> str:
+    if "://" in address or project is None:
+        return address
+    return str(project.parent / Path(address).expanduser())
 
 
 def table(start: Path) -> Mapping[str, Any]:
@@ -209,9 +216,7 @@ def table(start: Path) -> Mapping[str, Any]:
 def _data_store(table: Mapping[str, Any], project: Path | None) -> str | None:
     given = os.environ.get(names.ENV_DATA_URL)
     named = table.get("data", {}).get("store")
-    if given or named is None or project is None or "://" in named:
-        return given or named
-    return str(project.parent / Path(named).expanduser())
+    return given or (_beside(project, named) if named is not None else None)
 
 
 def home_folder() -> Path:

@@ -6,6 +6,7 @@ NbshipError                 what, where, and ``help``: what to do
 ├── StoreError              a store (MLflow's, or the one of data versions) does not answer or refuses
 │   └── RefusedError        it answers, and does not take this one thing
 ├── ConflictError           somebody else has changed it meanwhile; nothing was changed
+├── PolicyError             an organisation's policy does not allow it
 ├── RunError                a notebook or an exported package did not run to its end
 │   └── CellError           a cell of a notebook raised
 └── WriteError              a destination cannot be written without losing something
@@ -54,6 +55,10 @@ class RefusedError(StoreError):
 
 class ConflictError(NbshipError):
     """Somebody else has changed it since it was looked at: nothing was changed, and ``help`` says what stands now."""
+
+
+class PolicyError(NbshipError):
+    """An organisation's policy does not allow it; the message names the file and the line."""
 
 
 class RunError(NbshipError):

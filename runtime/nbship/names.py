@@ -12,6 +12,7 @@ ENV_LOG_URL: Final = "NBSHIP_LOG_URL"  # where predictions are logged
 ENV_STATE_URL: Final = (
     "NBSHIP_STATE_URL"  # the database of assignments, their history, the monitor and alerts
 )
+ENV_POLICY: Final = "NBSHIP_POLICY"  # the organisation's policy: a path or an address
 ENV_WEBHOOK_SECRET: Final = "NBSHIP_WEBHOOK_SECRET"  # noqa: S105  # the name of what webhooks are signed with
 ENV_WORKER: Final = "NBSHIP_WORKER"  # "off": kernels start no worker
 ENV_TRACKING_URI: Final = "MLFLOW_TRACKING_URI"

@@ -83,6 +83,14 @@ def repository_at(start: Path) -> Repository:
         root=settings.project.parent,
         package=cast("str", package),
         settings=settings,
-        gates=table.get("gates", {}),
+        gates=_gates(settings, table.get("gates", {})),
         evaluation=table.get("evaluation", {}),
     )
+
+
+def _gates(settings: config.Config, own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the limits of the gates, as the organisation's policy has them. Raises PolicyError."""
+    from nbship import policy
+
+    rules = policy.of(settings)
+    return own if rules is None else rules.applied("gates", own, project=str(settings.project))

@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nbship import names
-from nbship.errors import ConflictError, InputError, StoreError
-from nbship.model import Stage
+from nbship.errors import ConflictError, InputError, PolicyError, StoreError
+from nbship.model import ModelVersion, Stage
 from nbship.registry import assignment as roles
 from nbship.registry.assignment import Assignment
 from nbship.registry.audit import AuditRecord
@@ -41,11 +41,12 @@ def promote(
 ) -> Assignment:
     """Give a version a stage, and give the assignment as it stands now.
 
-    Raises InputError where there is no such version, ConflictError where ``expected`` is not what stands.
+    Raises InputError where there is no such version, PolicyError where the policy does not allow it, ConflictError
+    where ``expected`` is not what stands.
     """
-    registry.version(model, version)
     assignments = registry.assignments
     now = assignments.of(model)
+    allow(registry, registry.version(model, version), to, who=who, why=why)
     after = roles.staged(now, version, to)
     done = assignments.change(
         after,
@@ -58,6 +59,29 @@ def promote(
     )
     _shown(registry, model)
     return done
+
+
+def allow(registry: Registry, version: ModelVersion, stage: Stage, *, who: str, why: str) -> None:
+    """Raise PolicyError where the organisation's policy does not allow a version a stage."""
+    from nbship import policy
+    from nbship.registry.lineage import lineage_of
+
+    rules = policy.of(registry.config)
+    if rules is None:
+        return
+    lineage = lineage_of(registry, version)
+    rules.allow(
+        policy.Request(
+            model=version.model,
+            version=version.version,
+            stage=stage,
+            before=lineage.stage,
+            who=who,
+            why=why,
+            checks=lineage.checks,
+            lacking=tuple(lineage.lacking()),
+        )
+    )
 
 
 def roll_back(
@@ -125,27 +149,43 @@ def previous_champion(now: Assignment, history: Sequence[AuditRecord], there: Se
 
 
 def place(registry: Registry, model: str, version: int, *, who: str, at: datetime) -> Assignment:
-    """Enter a new version, once however often this is called: the first is champion, a later one challenges."""
+    """Enter a new version, once however often this is called: the first is champion, a later one challenges.
+
+    Where the organisation's policy does not allow that, it is experimental, and its record says so.
+    """
     assignments = registry.assignments
     if assignments.of(model).revision == 0:
         reconcile(registry, model)  # it may have been in MLflow before nbship's history began
     for _ in range(_TRIES):
         now = assignments.of(model)
         if not _is_registered(assignments.history(model), version):
+            after, refused = _placed(registry, now, version, who)
             try:
                 assignments.change(
-                    roles.placed(now, version),
+                    after,
                     expected=now.revision,
                     action=names.ACTION_REGISTERED,
                     who=who,
                     at=at,
-                    why="",
+                    why=refused,
                     evidence={"version": version},
                 )
             except ConflictError:
                 continue
         break
     return reconcile(registry, model)
+
+
+def _placed(registry: Registry, now: Assignment, version: int, who: str) -> tuple[Assignment, str]:
+    """Give the assignment with a new version in its place, and why it has none where the policy says so."""
+    after = roles.placed(now, version)
+    if after == now:
+        return now, ""
+    try:
+        allow(registry, registry.version(now.model, version), roles.stage_of(after, version), who=who, why="")
+    except PolicyError as error:
+        return now, error.what
+    return after, ""
 
 
 def _shown(registry: Registry, model: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from fake_models import FakeModels
 
 from nbship import config
-from nbship.errors import ConflictError, InputError, StoreError
+from nbship.errors import ConflictError, InputError, PolicyError, StoreError
 from nbship.registry import Registry, lifecycle
 from nbship.registry.assignments import Assignment
 from nbship.registry.reconciling import reconcile
@@ -234,3 +234,21 @@ def test_a_tail_that_was_cut_shows_although_the_row_was_cut_as_well(shop: Shop) 
     assert shop.now.challenger == 3
     (says,) = shop.breaks()
     assert says == "record 3 is not the one that the registry has seen"
+
+
+def test_the_policy_holds_for_people_and_for_registering_and_never_for_going_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rules = tmp_path / "policy.toml"
+    rules.write_text('[promote.production]\nchecks = ["model"]\n')
+    lifecycle.promote(shop.registry, "bikes", 2, to="production", who="bo", at=AT)
+    monkeypatch.setenv("NBSHIP_POLICY", str(rules))
+    with pytest.raises(PolicyError, match=r"policy.toml:2: `nbship check model` was not run for it"):
+        lifecycle.promote(shop.registry, "bikes", 3, to="production", who="bo", at=AT)
+    shop.mlflow.versions["bikes"][3]["nbship.check.model"] = "passed"
+    lifecycle.promote(shop.registry, "bikes", 3, to="production", who="bo", at=AT)
+    assert lifecycle.roll_back(shop.registry, "bikes", who="bo", at=AT).champion == 2
+    shop.mlflow.add("new", 1)
+    placed = lifecycle.place(shop.registry, "new", 1, who="bo", at=AT)
+    assert (placed.champion, placed.revision) == (None, 1)
+    assert "policy.toml:2" in shop.registry.assignments.history("new")[0].why
