@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from nbship import names
+from nbship import names, policy
 from nbship.alerts import prometheus, sinks
 from nbship.alerts import rules as procedures
 from nbship.alerts.lifecycle import Alert
@@ -169,6 +169,7 @@ class Service:
         clock: Callable[[], datetime] = now,
         metrics: Path | None = None,
     ) -> None:
+        settings = policy.enforced(settings)
         self.rules: dict[str, Rule] = procedures.read(settings.alerts)
         self.ledger = Ledger(settings.state_url)
         self._versions = versions

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from nbship import names, policy
 from nbship.errors import InputError, StoreError
 from nbship.profile import Profile
 from nbship.registry.assignment import Assignment
+from nbship.registry.lifecycle import allow
 from nbship.registry.reconciling import reconcile
 from nbship.rollout import changes, machine, settings
 from nbship.rollout.changes import Change
@@ -36,16 +38,17 @@ def start(
 ) -> Assignment:
     """Begin a rollout of a version, by the plan that is configured, and give the assignment.
 
-    Raises InputError where it cannot be a challenger (one that failed before only ``again``), ConflictError where a
-    rollout runs, or ``expected`` is not the revision that stands.
+    Raises InputError where it cannot be a challenger (one that failed before only ``again``), PolicyError where the
+    organisation's policy does not allow it in production, ConflictError where a rollout runs, or ``expected`` is not
+    the revision that stands.
     """
-    registry.version(model, version)
+    allow(registry, registry.version(model, version), names.STAGE_PRODUCTION, who=who, why=why)
     assignments = registry.assignments
     now = assignments.of(model)
     change = changes.begun(
         now,
         version,
-        plan or settings.read(registry.config.rollout),
+        plan or settings.read(policy.enforced(registry.config).rollout),
         at=at,
         history=assignments.history(model),
         again=again,

@@ -151,3 +151,14 @@ def test_a_second_rollout_waits_for_the_first(mlflow: FakeModels) -> None:
     refused = run("--start", "3")
     assert refused.exit_code == 1
     assert "a rollout of version 2 of 'bikes' is running" in refused.stderr
+
+
+@pytest.mark.usefixtures("mlflow")
+def test_the_organisation_s_policy_holds_for_a_rollout(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = home.parent / "policy.toml"
+    monkeypatch.setenv("NBSHIP_POLICY", str(rules))
+    rules.write_text("[rollout]\nset = { drift = 'critical' }\n")
+    refused = run("bikes", "--start", "2")
+    assert "drift is 'never', not 'critical'" in refused.stderr
+    rules.write_text("[promote.production]\nchecks = ['model']\n")
+    assert "policy.toml:2: `nbship check model` was not run for it" in run("bikes", "--start", "2").stderr
