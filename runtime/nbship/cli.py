@@ -15,7 +15,7 @@ EXTRAS = {
     **dict.fromkeys(("diff", "export", "reproduce", "steps", "verify"), "convert"),
     **dict.fromkeys(("compare", "fleet", "history", "lineage", "promote", "rollback"), "magics"),
     **dict.fromkeys(("runs", "status", "sync"), "magics"),
-    **dict.fromkeys(("alerts", "monitor", "rollout"), "monitor"),
+    **dict.fromkeys(("alerts", "monitor", "retrain", "rollout"), "monitor"),
 }
 
 

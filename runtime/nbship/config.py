@@ -34,6 +34,7 @@ KEYS: Mapping[str, type] = {
     "evaluation": dict,  # what the model of an exported notebook is judged on
     "gates": dict,
     "monitor": dict,  # where predictions are logged, and how they are cut into windows
+    "retrain": dict,  # when the model is trained again, on what, and what becomes of the new version
     "rollout": dict,  # the steps from shadow to the whole traffic, and what a candidate must show at each
 }
 #: The keys of [tool.nbship.data].
@@ -87,6 +88,20 @@ ALERT_KEYS: Mapping[str, type] = {
     "rules": dict,  # rules.NAME: the same keys, for one rule
     "webhook": str,  # an http(s) address; its secret is NBSHIP_WEBHOOK_SECRET
     "mlflow": bool,  # whether the alerts that are open stand in a tag of the version; default: yes
+}
+#: The keys of [tool.nbship.retrain]; docs/retraining.md tells what each does.
+RETRAIN_KEYS: Mapping[str, type] = {
+    "every": str,  # a length of time: 12h, 7d, 4w; default: time alone is no reason
+    "drift": str,  # severity of the champion's drift that is a reason: info, warning, critical, never; default: critical
+    "windows": int,  # so many windows in a row; default: 1
+    "wait": str,  # how long after an attempt the next one may begin; default: 1d
+    "then": str,  # rollout, promote or nothing; default: rollout where [tool.nbship.rollout] is there, else promote
+    "data": str,  # the folder with fresh data (relative: from pyproject.toml); default: the package's own
+    "set": dict,  # fields of the package's Config
+    "model": str,  # which of Results is the model; default: that of [tool.nbship.evaluation]
+    "reference": str,  # which of Results it learnt from; default: the largest table with its columns
+    "python": str,  # the interpreter of the package's environment; default: the one that runs nbship
+    "timeout_s": int,  # default: 3600
 }
 #: The keys of [tool.nbship.rollout]; docs/rollout.md tells what each does.
 ROLLOUT_KEYS: Mapping[str, type] = {
@@ -272,6 +287,7 @@ def _checked(table: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     check_keys(table.get("gates", {}), GATES_KEYS, f"{path} [tool.nbship.gates]")
     check_keys(table.get("monitor", {}), MONITOR_KEYS, f"{path} [tool.nbship.monitor]")
     check_keys(table.get("alerts", {}), ALERT_KEYS, f"{path} [tool.nbship.alerts]")
+    check_keys(table.get("retrain", {}), RETRAIN_KEYS, f"{path} [tool.nbship.retrain]")
     check_keys(table.get("rollout", {}), ROLLOUT_KEYS, f"{path} [tool.nbship.rollout]")
     return table
 

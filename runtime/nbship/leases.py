@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import threading
 import uuid
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from nbship.database import Database, IntegrityError
+from nbship.errors import StoreError
 
 if TYPE_CHECKING:
     from nbship.config import Config
@@ -93,15 +95,32 @@ class Leases:
         return Holder(holder=rows[0].holder, until=datetime.fromtimestamp(rows[0].until, UTC))
 
     @contextlib.contextmanager
-    def held(self, name: str, length: timedelta) -> Generator[bool]:
-        """Hold a lease while the block runs; gives False, and holds nothing, where somebody else has it."""
+    def held(self, name: str, length: timedelta, *, renewed: bool = False) -> Generator[bool]:
+        """Hold a lease while the block runs; gives False, and holds nothing, where somebody else has it.
+
+        ``renewed``: the block may take longer than ``length``, which is then only how long a dead holder is waited for.
+        """
         holder = new_holder()
-        taken = self.take(name, holder, length)
+        if not self.take(name, holder, length):
+            yield False
+            return
+        ended = threading.Event()
+        renewing = threading.Thread(target=self._renew, args=(name, holder, length, ended), daemon=True)
+        if renewed:
+            renewing.start()
         try:
-            yield taken
+            yield True
         finally:
-            if taken:
-                self.give_back(name, holder)
+            ended.set()
+            if renewed:
+                renewing.join()
+            self.give_back(name, holder)
+
+    def _renew(self, name: str, holder: str, length: timedelta, ended: threading.Event) -> None:
+        """Renew a lease until its block has ended; a database that is away is asked again."""
+        while not ended.wait(length.total_seconds() / 4):
+            with contextlib.suppress(StoreError):
+                self.take(name, holder, length)
 
 
 def new_holder() -> str:

@@ -116,7 +116,7 @@ def _record(
         user=start.user if start else "",
         params=_params(facts),
         metrics=tuple(_metrics(_only(facts, MetricComputed))),
-        tags=_tags(session, run, facts, start) | _dataset_tag(datasets),
+        tags=_tags(session, run, facts, start) | dataset_tag(datasets),
         datasets=datasets,
         requirements=environments[-1].requirements if environments else (),
         cells=tuple(_cells(_only(facts, CellRan))),
@@ -340,7 +340,8 @@ def _origin(start: SessionStarted | None) -> dict[str, str | None]:
     }
 
 
-def _dataset_tag(datasets: Iterable[Dataset]) -> dict[str, str]:
+def dataset_tag(datasets: Iterable[Dataset]) -> dict[str, str]:
+    """Give the tag of a run that holds the whole hashes of what it read; none where it read nothing."""
     rows: list[dict[str, object]] = [
         {"name": item.name, "digest": item.digest, "file": item.file, **_kept(item)} for item in datasets
     ]

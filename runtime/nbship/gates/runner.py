@@ -51,10 +51,13 @@ def run(
     evaluation: Mapping[str, str] | None = None,
     out: Path | None = None,
     python: str = sys.executable,
+    settings: Mapping[str, Any] | None = None,
+    keep: Mapping[str, Any] | None = None,
 ) -> Ran:
     """Run ``PACKAGE.pipeline.run`` in a scratch folder with this data, for at most so many seconds.
 
-    What ``evaluation`` names of Results is pickled to ``out``.
+    What ``evaluation`` names of Results is pickled to ``out``; ``settings`` are fields of Config, and ``keep`` says
+    which model is kept, and where (see `nbship.retraining.artifacts`).
     """
     with tempfile.TemporaryDirectory(prefix="nbship-gate-") as scratch:
         order, answer = Path(scratch) / "order.json", Path(scratch) / "answer.json"
@@ -68,6 +71,8 @@ def run(
             "evaluation": dict(evaluation or {}),
             "out": str(out.resolve()) if out else None,
             "answer": str(answer),
+            "settings": dict(settings or {}),
+            "keep": dict(keep) if keep else None,
         }
         order.write_text(json.dumps(document), encoding="utf-8")
         try:
@@ -107,6 +112,8 @@ def _child(order: Path) -> None:
     answer: dict[str, Any] = {"names": [], "not_finite": [], "failure": None}
     try:
         results = _results(asked)
+        if asked["keep"]:
+            _keep_model(results, asked)
     except BaseException as error:  # noqa: BLE001  # whatever ends a run, SystemExit too, is told
         answer["failure"] = dataclasses.asdict(_failure(error, Path(asked["source"]), asked["package"]))
     else:
@@ -127,7 +134,7 @@ def _results(asked: Mapping[str, Any]) -> Any:
     config = import_module(f"{asked['package']}.config").Config
     data = Path(asked["data"]) if asked["data"] else None
     return import_module(f"{asked['package']}.pipeline").run(
-        config(data_dir=data, output_dir=Path(asked["output"]))
+        config(data_dir=data, output_dir=Path(asked["output"]), **asked["settings"])
     )
 
 
@@ -170,6 +177,15 @@ def _keep(results: Any, evaluation: Mapping[str, str], out: Path) -> None:
 
     with out.open("wb") as sink:
         pickle.dump(kept_of(results, evaluation), sink, protocol=5)
+
+
+def _keep_model(results: Any, asked: Mapping[str, Any]) -> None:
+    from nbship.retraining import artifacts
+
+    kept = asked["keep"]
+    artifacts.write(
+        results, {**kept, **{name: asked[name] for name in ("package", "evaluation")}}, Path(kept["folder"])
+    )
 
 
 if __name__ == "__main__":

@@ -19,13 +19,18 @@ __all__ = ["Repository", "repository_at"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """An exported repository; ``gates`` and ``evaluation`` are the tables of that name, checked."""
+    """An exported repository; ``gates`` and ``evaluation`` are the tables of that name, checked.
+
+    ``data_dir`` is the folder with the data where it is not the repository's own.
+    """
 
     root: Path
     package: str
     settings: config.Config
     gates: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, str] = field(default_factory=dict)
+    notebook: str = ""
+    data_dir: Path | None = None
 
     @property
     def source(self) -> Path:
@@ -35,7 +40,7 @@ class Repository:
     @property
     def data(self) -> Path:
         """The folder with the data: ``PKG_DATA_DIR``, else ``data/``."""
-        return Path(os.environ.get(f"{self.package.upper()}_DATA_DIR") or self.root / "data")
+        return self.data_dir or Path(os.environ.get(f"{self.package.upper()}_DATA_DIR") or self.root / "data")
 
     def gate(self, name: str, default: Any) -> Any:
         """Give a key of ``[tool.nbship.gates]``."""
@@ -85,6 +90,7 @@ def repository_at(start: Path) -> Repository:
         settings=settings,
         gates=_gates(settings, table.get("gates", {})),
         evaluation=table.get("evaluation", {}),
+        notebook=Path(table.get("notebook", "")).name,
     )
 
 

@@ -351,9 +351,11 @@ def _version_tags(record: RunRecord, registration: Registration) -> dict[str, st
         names.TAG_ORDINAL: str(fact.ordinal),
         names.TAG_CREATED_BY: fact.user,
         names.TAG_REFERENCE: registration.profile_blob or "",
-        names.TAG_CELL_HASHES: json.dumps(hashes, separators=(",", ":")),
+        names.TAG_CELL_HASHES: json.dumps(hashes, separators=(",", ":")) if hashes else "",
         names.TAG_NOTEBOOK_ID: record.tags.get(names.TAG_NOTEBOOK_ID, ""),
         names.TAG_NOTEBOOK_NAME: record.tags.get(names.TAG_NOTEBOOK_NAME, ""),
+        names.TAG_PACKAGE_COMMIT: record.tags.get(names.TAG_PACKAGE_COMMIT, ""),
+        **{name: value for name, value in record.tags.items() if name.startswith(names.TAG_GATE)},
     }
     return {name: value for name, value in tags.items() if value}
 
