@@ -7,12 +7,13 @@ import json
 import signal
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nbship import config, names, text
-from nbship.errors import InputError, StoreError
+from nbship.errors import InputError, StoreError, WriteError
 
 if TYPE_CHECKING:
     from nbship.registry import Registry
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 @click.command("rollout")
 @click.argument("model", required=False)
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option("--start", "version", type=int, help="Begin the rollout of this version.")
 @click.option("--again", is_flag=True, help="With --start: although this version was rolled back before.")
 @click.option("--abort", is_flag=True, help="End the rollout: the champion alone answers.")
@@ -33,10 +35,29 @@ if TYPE_CHECKING:
 @click.option("--why", default="", help="The reason of --start or --abort, for the history.")
 @click.option("--by", help="Who decides. Default: the user's name.")
 @click.option(
+    "--to",
+    "target",
+    type=click.Choice(["kubernetes"]),
+    help="Write the plan as manifests into FOLDER, or print them; changes nothing else.",
+)
+@click.option("--version", "written", type=int, help="With --to: this version. Default: the challenger.")
+@click.option("--image", help="With --to: the image that the pods run; it has nbship[serve].")
+@click.option(
+    "--prometheus", default="http://prometheus:9090", show_default=True, help="With --to: who is asked."
+)
+@click.option(
+    "--mesh",
+    type=click.Choice(["none", "istio"]),
+    default="none",
+    show_default=True,
+    help="With --to: only a mesh can mirror requests, which the shadow needs.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print JSON: one document, with --watch one for each look."
 )
 def rollout_command(
     model: str | None,
+    folder: Path | None,
     *,
     version: int | None,
     again: bool,
@@ -47,6 +68,11 @@ def rollout_command(
     status: bool,
     why: str,
     by: str | None,
+    target: str | None,
+    written: int | None,
+    image: str | None,
+    prometheus: str,
+    mesh: str,
     as_json: bool,
 ) -> None:
     """Carry a candidate of MODEL from shadow over a growing share to the whole traffic, or back.
@@ -62,6 +88,11 @@ def rollout_command(
     settings = config.load()
     name = _model(settings, model)
     registry = Registry(settings)
+    if target is not None:
+        _write(registry, name, written, folder, image=image, prometheus=prometheus, mesh=mesh)
+        return
+    if folder is not None:
+        raise InputError(f"what is {str(folder)!r} for?", help="a folder goes with --to kubernetes")
     who = by or getpass.getuser()
     if abort:
         lifecycle.abort(registry, name, who=who, at=_now(), why=why)
@@ -195,6 +226,56 @@ def _ended_badly(registry: Registry, model: str) -> bool:
 
 def _is_rolled_back(done: Pass) -> bool:
     return done.decision is not None and done.decision.kind == "roll back"
+
+
+def _write(
+    registry: Registry,
+    model: str,
+    version: int | None,
+    folder: Path | None,
+    *,
+    image: str | None,
+    prometheus: str,
+    mesh: str,
+) -> None:
+    """Print or write the manifests, and say what of the plan they leave out."""
+    from nbship.rollout import kubernetes, settings
+
+    if image is None:
+        raise InputError("which image do the pods run?", help="--image NAME, with nbship[serve] in it")
+    number = version if version is not None else registry.assignments.of(model).challenger
+    if number is None:
+        raise InputError(f"{model!r} has no challenger", help="--version says which version the pods serve")
+    registry.version(model, number)
+    target = kubernetes.Target(
+        model=model,
+        version=number,
+        image=image,
+        tracking_uri=registry.config.tracking_uri,
+        prometheus=prometheus,
+        mesh="istio" if mesh == "istio" else "none",
+    )
+    files = kubernetes.manifests(settings.read(registry.config.rollout), target)
+    if "://" in target.tracking_uri and not target.tracking_uri.startswith("http"):
+        click.echo(
+            "warning: no pod reaches this tracking store; MLFLOW_TRACKING_URI names a server", err=True
+        )
+    click.echo(f"not judged there: {kubernetes.left_out(files)}", err=True)
+    for name, documents in files.items():
+        _put(folder, name, kubernetes.as_yaml(documents))
+
+
+def _put(folder: Path | None, name: str, content: str) -> None:
+    if folder is None:
+        click.echo(f"---\n# {name}\n{content}", nl=False)
+        return
+    path = folder / name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise WriteError(f"it cannot be written: {error.strerror or error}", where=str(path)) from error
+    click.echo(str(path))
 
 
 def _model(settings: config.Config, model: str | None) -> str:

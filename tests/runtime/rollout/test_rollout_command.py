@@ -162,3 +162,23 @@ def test_the_organisation_s_policy_holds_for_a_rollout(home: Path, monkeypatch: 
     assert "drift is 'never', not 'critical'" in refused.stderr
     rules.write_text("[promote.production]\nchecks = ['model']\n")
     assert "policy.toml:2: `nbship check model` was not run for it" in run("bikes", "--start", "2").stderr
+
+
+def test_manifests_are_written_or_printed(mlflow: FakeModels, tmp_path: Path) -> None:
+    del mlflow
+    written = run(
+        "bikes", str(tmp_path / "k8s"), "--to", "kubernetes", "--version", "2", "--image", "bikes:2"
+    )
+    assert written.exit_code == 0
+    assert [Path(line).name for line in written.stdout.splitlines()][:3] == [
+        "analysis.yaml",
+        "rollout.yaml",
+        "services.yaml",
+    ]
+    assert "not judged there: disagreement, metric, shadow" in written.stderr
+    printed = run("--to", "kubernetes", "--version", "2", "--image", "bikes:2")
+    assert "# argo/rollout.yaml\n" in printed.stdout
+    assert config.load().rollout
+    assert run("--to", "kubernetes", "--image", "bikes:2", "--version", "9").exit_code == 2
+    assert "--image" in run("--to", "kubernetes").stderr
+    assert "goes with --to kubernetes" in run("bikes", "k8s").stderr

@@ -95,7 +95,18 @@ class Traffic:
         self.sink = LogFile(path=folder / "alerts.jsonl")
         self.asked = 0
         self.controller = self.another()
-        self._change(staged(self.assignments.of("m"), 1, "production"), names.ACTION_PROMOTED)
+        if self.assignments.of("m").revision == 0:
+            self._change(staged(self.assignments.of("m"), 1, "production"), names.ACTION_PROMOTED)
+
+    @classmethod
+    def again(
+        cls, folder: Path, now: datetime, candidate: Behaviour, *, seed: int = 3, asked: int = 0
+    ) -> Traffic:
+        """Find what another process has left in a folder."""
+        found = cls(folder, seed=seed)
+        found.now, found.asked = now, asked
+        found.versions.behaviours[2] = candidate
+        return found
 
     def another(self) -> Controller:
         """Give a controller that has just been started."""
