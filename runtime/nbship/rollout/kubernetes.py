@@ -245,7 +245,7 @@ def _services(target: Target) -> list[Document]:
         ]
         found.append(
             {
-                "apiVersion": "networking.istio.io/v1",
+                "apiVersion": "networking.istio.io/v1beta1",
                 "kind": "VirtualService",
                 "metadata": {"name": target.name},
                 "spec": {"hosts": [target.name], "http": [{"name": "primary", "route": routes}]},
