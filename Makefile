@@ -3,7 +3,7 @@ PYTHON3 ?= python3
 RUN := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lab test lint types typescript template unit wheel dvc browser bench lock screenshot clean
+.PHONY: help setup demo lab test lint types typescript template unit wheel dvc feast browser bench lock screenshot clean
 
 help:  ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ lab: setup  ## JupyterLab on the demo notebook: model registered, months arrived
 test: setup  ## every check there is; what CI runs
 	@$(RUN) scripts/check.py
 
-lint types typescript template unit wheel dvc browser: setup  ## one part of the checks
+lint types typescript template unit wheel dvc feast browser: setup  ## one part of the checks
 	@$(RUN) scripts/check.py $@
 
 bench: setup  ## compare with others, side by side, as ratios
@@ -31,7 +31,7 @@ screenshot: setup  ## docs/sidebar.png, made anew
 	@$(RUN) scripts/lab.py --prepare
 	@$(RUN) scripts/run.py python scripts/screenshot.py
 
-lock: setup  ## requirements.lock and its two companions, from pyproject.toml
+lock: setup  ## requirements.lock and its companions, from pyproject.toml
 	@$(RUN) scripts/run.py scripts/lock.sh
 
 clean:  ## what was built and made; the environment and downloads stay (rm -r .venv .cache)

@@ -59,10 +59,11 @@ PARTS = (
     Part("template", ("ruff check .", "ruff format --check .", "mypy --strict src", "pytest -q"), TEMPLATE),
     Part(
         "unit",
-        ("pytest -q -rs -n 2 --dist worksteal --durations 12 -m 'not browser and not wheel and not dvc'",),
+        ("pytest -q -rs -n 2 --dist worksteal --durations 12 -m 'not browser and not wheel and not dvc and not feast'",),
     ),
     Part("wheel", ("pytest -q -rs -m wheel tests/house",)),
     Part("dvc", ("pytest -q -rs -m dvc tests/house",)),
+    Part("feast", ("pytest -q -rs -m feast tests/runtime/features",)),
     Part("browser", ("pytest -q -rs -m browser tests/browser",)),
 )
 

@@ -12,3 +12,4 @@ resolve() {
 resolve --all-extras --group dev pyproject.toml --output-file requirements.lock
 resolve --group node --output-file requirements-node.lock
 resolve --group dvc --output-file requirements-dvc.lock
+resolve --group feast --output-file requirements-feast.lock

@@ -32,6 +32,7 @@ KEYS: Mapping[str, type] = {
     "check": dict,
     "data": dict,  # data.store: where data versions are kept (any fsspec address); data.snapshot: keep all that is read
     "evaluation": dict,  # what the model of an exported notebook is judged on
+    "features": dict,  # features that models share; docs/features.md
     "gates": dict,
     "monitor": dict,  # where predictions are logged, and how they are cut into windows
     "retrain": dict,  # when the model is trained again, on what, and what becomes of the new version

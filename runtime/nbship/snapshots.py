@@ -49,9 +49,9 @@ class Store:
     def __init__(self, url: str, *, home: Path | None = None) -> None:
         self.shown = shown(url, home)
         with self._speaking("opened"):
-            self._fs, self._root = _filesystem(url)
+            self._fs, self._root = filesystem(url)
             self._fs.invalidate_cache()  # another process may have written since
-        self.is_local = "file" in _protocols(self._fs)
+        self.is_local = "file" in protocols(self._fs)
 
     def has(self, md5: str, size: int | None = None) -> bool:
         """Tell whether an object is there; one of another size is a wreck and counts as missing."""
@@ -228,7 +228,8 @@ def writing(path: Path) -> Generator[BinaryIO]:
         raise InputError(f"{path.parent.name} cannot be written to: {_reason(error)}") from error
 
 
-def _filesystem(url: str) -> tuple[Any, str]:
+def filesystem(url: str) -> tuple[Any, str]:
+    """Give the file system of an address, and the path in it. Raises InputError where nothing knows the scheme."""
     import fsspec
 
     if is_local(url):
@@ -244,7 +245,8 @@ def _filesystem(url: str) -> tuple[Any, str]:
     return fs, str(root)
 
 
-def _protocols(fs: Any) -> tuple[str, ...]:
+def protocols(fs: Any) -> tuple[str, ...]:
+    """Give the schemes of a file system."""
     return (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
 
 

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OUR_LOCKS = {"requirements.lock", "requirements-dvc.lock", "requirements-node.lock", "extension/yarn.lock"}
+OUR_LOCKS = {
+    "requirements.lock",
+    "requirements-dvc.lock",
+    "requirements-feast.lock",
+    "requirements-node.lock",
+    "extension/yarn.lock",
+}
 BINARY = {".png", ".parquet", ".gz", ".zip", ".woff2"}
 
 #: Written in pieces, so that this file does not hold them itself.

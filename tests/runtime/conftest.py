@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-for _folder in (
-    "",
-    "gates",
-    "monitoring",
-    "registry",
-):  # what tests share: fake_models, fake_store, postgresql, workshop, world
+# where modules stand that tests share: fake_models, fake_store, harbour, postgresql, workshop, world
+for _folder in ("", "features", "gates", "monitoring", "registry"):
     sys.path.insert(0, str(Path(__file__).parent / _folder))
 
 if TYPE_CHECKING:
