@@ -21,6 +21,7 @@ Origin = Literal["environment", "pyproject", "home"]
 #: The keys that this version reads. Tables belong to the part that their name says.
 KEYS: Mapping[str, type] = {
     "tracking_uri": str,  # any MLflow tracking URI; default: SQLite in home
+    "artifacts": str,  # any address that MLflow takes, where tracking_uri is a database; default: a folder in home
     "experiment": str,  # the MLflow experiment that runs go to; default: nbship
     "model": str,  # the model that this repository makes
     "notebook": str,  # the notebook that this repository came from
@@ -139,6 +140,7 @@ class Config:
     experiment: str = names.DEFAULT_EXPERIMENT
     model: str | None = None
     project: Path | None = None
+    artifacts_named: str | None = None
     data_store: str | None = None
     snapshot: bool = False
     monitor: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -185,8 +187,17 @@ class Config:
 
     @property
     def artifacts(self) -> Path:
-        """Where artifacts go while the store is a database on this machine."""
+        """Where artifacts go while the store is a database and no address is named."""
         return self.home / names.FOLDER_ARTIFACTS
+
+    @property
+    def artifact_url(self) -> str:
+        """Where artifacts go while the store is a database; a tracking server has a place of its own."""
+        named = os.environ.get(names.ENV_ARTIFACT_URL) or self.artifacts_named
+        if named is None:
+            return self.artifacts.as_uri()
+        address = self.beside_project(named)
+        return address if "://" in address else Path(address).absolute().as_uri()
 
     @property
     def worker_log(self) -> Path:
@@ -209,6 +220,7 @@ def load(*, start: Path | None = None, profile: str | None = None) -> Config:
         experiment=table.get("experiment", names.DEFAULT_EXPERIMENT),
         model=table.get("model"),
         project=project,
+        artifacts_named=table.get("artifacts"),
         data_store=_data_store(table, project),
         snapshot=table.get("data", {}).get("snapshot", False),
         monitor=table.get("monitor", {}),

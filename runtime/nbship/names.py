@@ -8,6 +8,9 @@ from typing import Final
 ENV_HOME: Final = "NBSHIP_HOME"
 ENV_CAPTURE: Final = "NBSHIP_CAPTURE"
 ENV_DATA_URL: Final = "NBSHIP_DATA_URL"
+ENV_ARTIFACT_URL: Final = (
+    "NBSHIP_ARTIFACT_URL"  # artifacts, while the tracking store is a database and no server
+)
 ENV_LOG_URL: Final = "NBSHIP_LOG_URL"  # where predictions are logged
 ENV_STATE_URL: Final = (
     "NBSHIP_STATE_URL"  # the database of assignments, their history, the monitor and alerts

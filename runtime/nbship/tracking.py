@@ -73,12 +73,12 @@ def set_aside(client: MlflowClient, config: Config, record: RunRecord, keep: str
 
 
 def experiment(client: MlflowClient, config: Config) -> str:
-    """Give the id of the experiment, made if need be; beside a database, artifacts go to home, not to the cwd."""
+    """Give the id of the experiment, made if need be; beside a database, artifacts go where the configuration says."""
     found = client.get_experiment_by_name(config.experiment)
     if found is not None:
         return str(found.experiment_id)
     local = not config.tracking_uri.startswith(("http:", "https:", "databricks"))
-    location = config.artifacts.as_uri() if local else None
+    location = config.artifact_url if local else None
     try:
         return str(client.create_experiment(config.experiment, artifact_location=location))
     except Exception:  # mlflow's own kinds: another home may have made it just now
