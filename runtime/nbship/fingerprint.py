@@ -1,4 +1,4 @@
-"""``nbship-hash v1``: what a table holds, as one hash that does not care how it is stored.
+"""``nbship-hash v2``: what a table holds, as one hash that does not care how it is stored.
 
 Two tables have the same ``table`` hash if and only if they have the same columns, by label, type and order, holding
 the same values in the same order of rows, be they in pandas 2 or 3, pyarrow, polars or numpy (by position). It sees
@@ -25,21 +25,22 @@ import numpy as np
 import pyarrow as pa
 from blake3 import blake3
 
-from nbship import layout, strings
+from nbship import layout
 from nbship import table as tables
+from nbship.codes import Coded
 from nbship.digests import files_below
 from nbship.errors import DataError, InputError
 from nbship.streams import CORES, Node, hash_json, in_parallel
 from nbship.tabular import is_tabular
 
 #: Of the definition; part of everything that is hashed.
-VERSION = 1
+VERSION = 2
 _PREFIX = "b3:"
 _PARTIAL = "b3:partial:"
 _BYTES_PER_READ = 1 << 20
 _SAMPLED_RANGES = 64
-#: Values below which a second thread takes longer to begin than it saves.
-_WORTH_THREADS = 1 << 20
+#: Bytes below which a second thread takes longer to begin than it saves.
+_WORTH_THREADS = 1 << 24
 
 Ranges = tuple[tuple[int, int], ...]
 _Placed = tuple[int, tables.Column]
@@ -177,7 +178,8 @@ def _sampled(table: Any, rows: int, budget_bytes: int) -> Ranges | None:
 
 def _hashed(table: Any, rows: int, ranges: Ranges | None, parallel: bool) -> Fingerprint:
     columns, index = tables.columns(table), tables.index_columns(table)
-    cores = CORES if parallel and rows * len(columns) >= _WORTH_THREADS else 1
+    size = sum(_size(column.source) for column in columns) if parallel else 0
+    cores = CORES if size >= _WORTH_THREADS else 1
     hashed = _column_hashes(columns, ranges, cores)
     return Fingerprint(
         table=_table_hash(columns, hashed, rows, ranges),
@@ -187,6 +189,12 @@ def _hashed(table: Any, rows: int, ranges: Ranges | None, parallel: bool) -> Fin
         rows=rows,
         hashed_rows=rows if ranges is None else sum(stop - start for start, stop in ranges),
     )
+
+
+def _size(source: tables.Values) -> int:
+    if isinstance(source, (layout.Source, Coded)):
+        return source.nbytes
+    return int(source.get_total_buffer_size())
 
 
 def _column_hashes(columns: Sequence[tables.Column], ranges: Ranges | None, cores: int) -> list[str]:
@@ -218,8 +226,8 @@ def _nodes(group: Sequence[_Placed]) -> list[tuple[int, Node]]:
 
 def _node(column: tables.Column) -> Node:
     try:
-        if isinstance(column.source, strings.Coded):
-            return strings.coded("string", [column.source])
+        if isinstance(column.source, Coded):
+            return layout.coded_node([column.source], column.source.entries.type)
         values = column.source if isinstance(column.source, pa.ChunkedArray) else column.values
         return layout.text_node(values, "mixed") if column.mixed else layout.node(values)
     except DataError as error:

@@ -1,4 +1,4 @@
-"""Which bytes of a column are hashed: the nodes of ``nbship-hash v1``, as docs/fingerprint.md defines them.
+"""Which bytes of a column are hashed: the nodes of ``nbship-hash v2``, as docs/fingerprint.md defines them.
 
 A column becomes a *node*: its content type, its rows, and the BLAKE3 of each of its streams, nested where the type
 is. How the values are stored (chunks, offsets, dictionaries, units, what lies under a missing value) is gone by then.
@@ -6,7 +6,7 @@ is. How the values are stored (chunks, offsets, dictionaries, units, what lies u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as _compute
 
-from nbship import strings
+from nbship import categories, strings
+from nbship.codes import Coded
 from nbship.errors import DataError
 from nbship.streams import FIRST_UNIT, Array, Leaf, Lengths, Node, Validity, absent, leaf_of, nothing, timed
 
 pc: Any = _compute  # its functions are made at import, where no type checker sees them
 
 _ROWS_STRIPED = 1 << 15
-_ROWS_DECODED = 1 << 16
 _STRIPED_BYTES = 1 << 21
 _TURNED_BYTES = 1 << 18
 _DIGITS_OF_16 = 38
@@ -38,6 +38,11 @@ class Source:
     missing: Array | None = None
     zoned: bool = False
 
+    @property
+    def nbytes(self) -> int:
+        """How much memory the values take."""
+        return self.values.nbytes
+
 
 def node(values: pa.ChunkedArray) -> Node:
     """Give the node of an Arrow column. Raises DataError for a type that has no content of its own."""
@@ -50,6 +55,13 @@ def node(values: pa.ChunkedArray) -> Node:
         if matches(kind):
             return make(values)
     return _fixed(values)
+
+
+def coded_node(parts: Sequence[Coded], kind: pa.DataType) -> Node:
+    """Give the node of codes of values of one type: of text, that of the text; of others, one of its own."""
+    if name := strings.name_of(kind):
+        return strings.coded(name, parts)
+    return categories.node(parts, kind, node)
 
 
 def text_node(values: pa.ChunkedArray, name: str) -> Node:
@@ -175,23 +187,13 @@ def _recast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | Non
         return None
 
 
-def _decoded(values: pa.ChunkedArray) -> Node:
-    """Hash a dictionary as the values it stands for; of text, its codes are enough."""
-    inner = values.type.value_type
-    if name := strings.name_of(inner):
-        return strings.coded(name, [_coded(chunk) for chunk in values.chunks])
-
-    def blocks() -> Iterator[pa.Array]:
-        for chunk in values.chunks:
-            for start in range(0, len(chunk), _ROWS_DECODED):
-                yield chunk.slice(start, _ROWS_DECODED).dictionary_decode()
-
-    return node(pa.chunked_array(blocks(), inner))
+def _dictionary(values: pa.ChunkedArray) -> Node:
+    return coded_node([_coded(chunk) for chunk in values.chunks], values.type.value_type)
 
 
-def _coded(array: pa.DictionaryArray) -> strings.Coded:
+def _coded(array: pa.DictionaryArray) -> Coded:
     codes, missing = _piece(array.indices)
-    return strings.Coded(codes=codes, entries=array.dictionary, missing=missing)
+    return Coded(codes=codes, entries=array.dictionary, missing=missing)
 
 
 def _extension(values: pa.ChunkedArray) -> Node:
@@ -253,7 +255,7 @@ def _is_extension(kind: pa.DataType) -> bool:
 
 _NODES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.ChunkedArray], Node]], ...] = (
     (_is_extension, _extension),
-    (_is.is_dictionary, _decoded),
+    (_is.is_dictionary, _dictionary),
     (_is.is_run_end_encoded, _runs),
     (_is.is_struct, _struct),
     (_is.is_nested, _list),

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from nbship import layout, objects, strings
+from nbship import layout, objects
+from nbship.codes import Coded
 from nbship.errors import DataError, InputError
 from nbship.streams import hash_json
 from nbship.tabular import is_tabular
@@ -38,7 +39,7 @@ READERS: Mapping[str, str] = {
 _SIZED = 1000
 
 
-Values: TypeAlias = "pa.ChunkedArray | layout.Source | strings.Coded"
+Values: TypeAlias = "pa.ChunkedArray | layout.Source | Coded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Column:
     """A column of a table.
 
     ``name`` is its own in the table, ``label`` what the table calls it; ``held`` is its exact type, in Arrow's
-    words. ``source`` is Arrow, NumPy of a type with a fixed width, or the codes of text. ``mixed`` where the values
+    words. ``source`` is Arrow, NumPy of a type with a fixed width, or codes of categories. ``mixed`` where the values
     had no one type and stand as text.
     """
 
@@ -63,7 +64,7 @@ class Column:
         if isinstance(self.source, pa.ChunkedArray):
             held: Any = self.source
             return held.cast(pa.large_string()) if _is_view(held.type) else held
-        if isinstance(self.source, strings.Coded):
+        if isinstance(self.source, Coded):
             codes = pa.array(self.source.codes, mask=self.source.codes < 0)
             return _chunked(pa.DictionaryArray.from_arrays(codes, self.source.entries))
         array = pa.array(np.ascontiguousarray(self.source.values), mask=self.source.missing)
@@ -225,12 +226,12 @@ def _pandas_source(series: Any, label: Any) -> _Found:
 
 
 def _categories(series: Any) -> _Found | None:
-    """Give the codes and categories of a column where those are text; codes of 0 and up, and -1 for missing."""
+    """Give the codes and categories of a column that Arrow knows; codes of 0 and up, and -1 for missing."""
     few = _chunked(pa.Array.from_pandas(series.iloc[:0]))
-    if not pa.types.is_dictionary(few.type) or strings.name_of(few.type.value_type) != "string":
+    if not pa.types.is_dictionary(few.type):
         return None
     entries = few.chunk(0).dictionary
-    return strings.Coded(codes=series.array.codes, entries=entries), _held(few), False
+    return Coded(codes=series.array.codes, entries=entries), _held(few), False
 
 
 def _numpy_source(values: np.ndarray[Any, Any], label: str) -> _Found:
