@@ -200,8 +200,8 @@ def _pandas_columns(table: Any) -> Iterable[_Labelled]:
     if table.ndim == 1:
         yield table.name, *_pandas_source(table, table.name)
         return
-    for number, label in enumerate(table.columns):
-        yield label, *_pandas_source(table.iloc[:, number], label)
+    for label, series in table.items():
+        yield label, *_pandas_source(series, label)
 
 
 def _pandas_source(series: Any, label: Any) -> _Found:

@@ -73,9 +73,3 @@ def _with_atoms(quantiles: np.ndarray[Any, Any]) -> list[float]:
         below = np.nextafter(atoms, -np.inf)
     edges = np.concatenate([inner, atoms, below[np.isfinite(below)]])
     return [float(edge) for edge in np.unique(edges)]
-
-
-def counted(ordered: np.ndarray[Any, Any], edges: tuple[float, ...]) -> tuple[int, ...]:
-    """Count ordered values into ``(-inf, e_0], (e_0, e_1], ..., (e_k, inf)``."""
-    places = np.searchsorted(ordered, np.asarray(edges, dtype=np.float64), side="right")
-    return tuple(int(count) for count in np.diff(places, prepend=0, append=len(ordered)))

@@ -5,17 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from heapq import nsmallest
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as _compute
 
+from nbship import layout
 from nbship import table as tables
-from nbship.profile.bins import Bins, counted, fixed
+from nbship.profile.bins import Bins, fixed
+from nbship.profile.occurrences import occurrences
 from nbship.profile.records import NAMED_NEWCOMERS, ColumnProfile, Kind, Profile
+from nbship.profile.tally import Tally, tally
+
+_DOUBLE = pa.float64()
 
 pc: Any = _compute  # its functions are made at import, where no type checker sees them
+
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 KEPT_CATEGORIES = 200
 #: A text column with more than this share of distinct values (and more than 50 of them) is text, not a category.
@@ -49,25 +58,48 @@ def profile(table: Any, *, like: Profile | None = None) -> Profile:
 
 def numbers_of(table: Any) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
     """Give the columns of numbers as floats, missing as NaN."""
-    found = ((column.name, _plain(column.values)) for column in tables.columns(table))
-    return {name: _numbers(values) for name, values in found if _is_number(values.type)}
+    found = {}
+    for column in tables.columns(table):
+        numbers = _doubles(column)
+        if numbers is None and _is_number(column.values.type):
+            numbers = _numbers(_plain(column.values))
+        if numbers is not None:
+            found[column.name] = numbers
+    return found
+
+
+def _doubles(column: tables.Column) -> Numbers | None:
+    """Give a column of NumPy's doubles as it is: most columns are, and the way over Arrow costs as much as a pass."""
+    source = column.source
+    if isinstance(source, layout.Source) and source.missing is None and source.values.dtype == np.float64:
+        return np.ascontiguousarray(source.values)
+    return None
 
 
 def _count(column: tables.Column, known: ColumnProfile | None) -> ColumnProfile:
-    values = _plain(column.values)
-    kind = _kind(column.name, values.type, known)
-    base = ColumnProfile(
-        name=column.name, kind=kind, type=_type_name(values.type), rows=len(values), missing=0
-    )
+    numbers = _doubles(column)
+    if numbers is not None and _kind(column.name, _DOUBLE, known) == "numeric":
+        base = ColumnProfile(name=column.name, kind="numeric", type="double", rows=len(numbers), missing=0)
+        return _count_numbers(base, numbers, known)
+    return _count_arrow(column, known)
+
+
+def _count_arrow(column: tables.Column, known: ColumnProfile | None) -> ColumnProfile:
+    values, held = column.values, column.values.type
+    if pa.types.is_dictionary(held):
+        held = held.value_type
+    kind = _kind(column.name, held, known)
+    base = ColumnProfile(name=column.name, kind=kind, type=_type_name(held), rows=len(values), missing=0)
+    if kind in {"category", "boolean"}:
+        return _count_categories(base, values, known)
+    values = _plain(values)
     if kind in {"numeric", "datetime"}:
         return _count_numbers(base, _numbers(values), known)
     if kind == "withheld":
         return replace(base, missing=_missing(values))
-    if kind == "text" and _is_text(values.type):
+    if kind == "text" and _is_text(held):
         return _count_lengths(base, values, known)
-    if kind == "text":
-        return replace(base, missing=_missing(values))
-    return _count_categories(base, values, known)
+    return replace(base, missing=_missing(values))
 
 
 def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -125,30 +157,34 @@ def _numbers(values: pa.ChunkedArray) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.asarray(values.to_numpy(), dtype=np.float64)
 
 
-def _count_numbers(
-    base: ColumnProfile, numbers: np.ndarray[Any, Any], known: ColumnProfile | None
-) -> ColumnProfile:
-    ordered = np.sort(numbers)  # missing values last, infinities at the ends of the others
-    lowest, end = np.searchsorted(ordered, [-np.inf, np.inf], side="right")
-    highest = np.searchsorted(ordered, np.inf, side="left")
-    present, finite = ordered[:end], ordered[lowest:highest]
-    shared = known is not None and known.kind == base.kind
-    bins = (
-        Bins(edges=known.edges, deciles=known.deciles, fences=known.fences)
-        if known and shared
-        else fixed(finite)
-    )
+def _count_numbers(base: ColumnProfile, numbers: Numbers, known: ColumnProfile | None) -> ColumnProfile:
+    if known is None or known.kind != base.kind:
+        bins = fixed(np.sort(numbers[np.isfinite(numbers)]))
+    else:
+        bins = Bins(edges=known.edges, deciles=known.deciles, fences=known.fences)
+    found = tally(numbers, np.asarray(bins.edges, dtype=np.float64))
+    finite, minimum, maximum = _extent(found, numbers)
     return replace(
         base,
-        missing=len(numbers) - len(present),
+        missing=len(numbers) - found.present,
         edges=bins.edges,
         deciles=bins.deciles,
         fences=bins.fences,
-        counts=counted(present, bins.edges),
-        infinite=len(present) - len(finite),
-        minimum=float(finite[0]) if len(finite) else None,
-        maximum=float(finite[-1]) if len(finite) else None,
+        counts=found.counts,
+        infinite=found.present - finite,
+        minimum=minimum,
+        maximum=maximum,
     )
+
+
+def _extent(found: Tally, numbers: Numbers) -> tuple[int, float | None, float | None]:
+    """Give how many numbers are finite, the least and the greatest of these; of two zeros the positive one."""
+    if isfinite(found.lowest) and isfinite(found.highest):
+        return found.present, found.lowest + 0.0, found.highest + 0.0
+    finite = numbers[np.isfinite(numbers)]
+    if not len(finite):
+        return 0, None, None
+    return len(finite), float(finite.min()) + 0.0, float(finite.max()) + 0.0
 
 
 def _count_lengths(
@@ -162,41 +198,28 @@ def _count_lengths(
 def _count_categories(
     base: ColumnProfile, values: pa.ChunkedArray, known: ColumnProfile | None
 ) -> ColumnProfile:
-    found = _value_counts(values)
-    present = len(values) - _missing(values)
+    found = occurrences(values)
+    present = sum(found.values())
+    base = replace(base, missing=len(values) - present)
     if known is not None and known.kind == base.kind:
-        return _count_known_categories(base, values, found, known)
-    if len(found) > max(_FEW, MOSTLY_UNIQUE * present) and _is_text(values.type):
-        return _count_lengths(replace(base, kind="text"), values, None)
+        return _count_known_categories(base, found, known)
+    if len(found) > max(_FEW, MOSTLY_UNIQUE * present) and base.kind == "category":
+        return _count_lengths(replace(base, kind="text"), _plain(values), None)
     ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     kept = dict(sorted(ranked[:KEPT_CATEGORIES]))
     rest = sum(count for _, count in ranked[KEPT_CATEGORIES:])
-    counts = (*kept.values(), rest)
-    return replace(base, missing=_missing(values), categories=tuple(kept), counts=counts)
+    return replace(base, categories=tuple(kept), counts=(*kept.values(), rest))
 
 
 def _count_known_categories(
-    base: ColumnProfile, values: pa.ChunkedArray, counted: Mapping[str, int], known: ColumnProfile
+    base: ColumnProfile, found: Mapping[str, int], known: ColumnProfile
 ) -> ColumnProfile:
     kept = set(known.categories)
-    new = sorted(value for value in counted if value not in kept)
-    rest = sum(counted[value] for value in new)
+    new = [value for value in found if value not in kept]
+    rest = sum(found[value] for value in new)
     return replace(
         base,
-        missing=_missing(values),
         categories=known.categories,
-        counts=(*(counted.get(value, 0) for value in known.categories), rest),
-        newcomers=tuple(new[:NAMED_NEWCOMERS]),
+        counts=(*(found.get(value, 0) for value in known.categories), rest),
+        newcomers=tuple(nsmallest(NAMED_NEWCOMERS, new)),
     )
-
-
-def _value_counts(values: pa.ChunkedArray) -> dict[str, int]:
-    if len(values) == 0:
-        return {}
-    pairs = pc.value_counts(values)
-    names, counts = pairs.field("values").to_pylist(), pairs.field("counts").to_pylist()
-    return {_category(name): count for name, count in zip(names, counts, strict=True) if name is not None}
-
-
-def _category(value: Any) -> str:
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
