@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from nbship.drift import TESTS, DriftReport, compare, measured_exactly, measures
+from nbship.drift.statistics import Pair
 from nbship.profile import profile
 
 DRAWS = 4000
@@ -101,9 +102,9 @@ def test_wasserstein_stays_below_its_bound_by_chance() -> None:
     known = profile(pd.DataFrame({"x": rng.lognormal(size=2000)}))
     above = 0
     for _ in range(200):
-        area = measures.Area.between(
-            known.columns[0], profile(pd.DataFrame({"x": rng.lognormal(size=500)}), like=known).columns[0]
-        )
+        now = profile(pd.DataFrame({"x": rng.lognormal(size=500)}), like=known)
+        pair = Pair.of(known.columns[0], now.columns[0])
+        area = measures.Area.between(pair.reference, pair.current, pair.fine)
         above += area.value > area.null(0.99, 2000, 500)
     assert above <= 6
 
@@ -150,8 +151,6 @@ def test_profiles_of_an_earlier_make_are_compared_without_what_they_do_not_tell(
     column = profile(pd.DataFrame({"x": np.arange(500.0)})).columns[0]
     edges = tuple(edge for edge in column.edges if edge != column.maximum)
     old = replace(column, edges=edges, fences=(), deciles=(), counts=column.counts[: len(edges) + 1])
-    from nbship.drift.statistics import Pair
-
     pair = Pair.of(old, old)
     names = {test.name for test in TESTS if test.applies(pair)}
     assert {"range", "outliers", "wasserstein"}.isdisjoint(names)

@@ -112,7 +112,7 @@ def _reason(test: Test, current: ColumnProfile) -> str:
     value, limits = test.value, test.thresholds
     assert value is not None
     assert limits is not None
-    label = next(known.label for known in statistics.TESTS if known.name == test.name)
+    label = statistics.BY_NAME[test.name].label
     if test.severity == "none":
         return f"{label} {value:.3g} is below {limits[0]:.3g}"
     text = f"{label} {value:.3g} is above {limits[LEVELS.index(test.severity)]:.3g}"

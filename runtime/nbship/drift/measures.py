@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ Counts = np.ndarray[Any, np.dtype[Any]]
 
 #: The share that stands for an empty bin, so that the logarithm stays finite.
 EMPTY_SHARE = 1e-4
+#: How many laws are remembered: the columns of a table mostly share theirs, which depends on the numbers of rows alone.
+_LAWS = 1024
 
 
 def shares(counts: Counts) -> Counts:
     """Give counts as shares of their sum; all zero where there is nothing."""
     total = counts.sum()
-    return counts / total if total else np.zeros(len(counts))
+    return counts / (total or 1)
 
 
 def psi(reference: Counts, current: Counts) -> float:
@@ -40,6 +43,7 @@ def psi(reference: Counts, current: Counts) -> float:
     return float(np.sum((q - p) * np.log(q / p)))
 
 
+@lru_cache(maxsize=_LAWS)
 def psi_null(probability: float, bins: int, n: int, m: int) -> float:
     """Give the PSI that unchanged data stays under with this probability: ``(1/n + 1/m) * chi2(bins - 1)``.
 
@@ -69,7 +73,7 @@ class SmallSample:
 
     def __init__(self, reference: Counts, n: int, m: int) -> None:
         rng = np.random.default_rng(20_180_401)
-        p = shares(reference[reference > 0]).astype(np.float64)
+        p = shares(reference[reference > 0])
         p /= p.sum()
         before = np.maximum(rng.multinomial(n, p, self.DRAWS) / n, EMPTY_SHARE)
         now = np.maximum(rng.multinomial(m, p, self.DRAWS) / m, EMPTY_SHARE)
@@ -92,6 +96,12 @@ class SmallSample:
         """Give the probability of a PSI of at least ``value``; never 0, which draws cannot show."""
         above = self.DRAWS - int(np.searchsorted(self._values, value, side="left"))
         return (above + 1) / (self.DRAWS + 1)
+
+
+@lru_cache(maxsize=64)
+def small_sample(reference: tuple[int, ...], n: int, m: int) -> SmallSample:
+    """Give the law for these counts; deciles are mostly alike, so that the columns of a table share it."""
+    return SmallSample(np.asarray(reference), n, m)
 
 
 def is_thin(reference: Counts, n: int, m: int) -> bool:
@@ -120,6 +130,7 @@ def _relative_entropy(p: Counts, q: Counts) -> float:
     return float(special.rel_entr(p, q).sum())
 
 
+@lru_cache(maxsize=_LAWS)
 def js_null(probability: float, bins: int, n: int, m: int) -> float:
     """Give the JS distance that unchanged data stays under with this probability.
 
@@ -140,6 +151,7 @@ def ks(reference: Counts, current: Counts) -> tuple[float, float]:
     return statistic, min(bound, 1.0 - statistic)
 
 
+@lru_cache(maxsize=_LAWS)
 def ks_null(probability: float, n: int, m: int) -> float:
     """Give the statistic that unchanged data stays under with this probability (Smirnov's asymptotic law)."""
     if n == 0 or m == 0:
@@ -224,6 +236,7 @@ def newcomers_null(probability: float, once: int, n: int, new: int, m: int) -> f
     return float(usual[-1] / m)
 
 
+@lru_cache(maxsize=_LAWS)
 def range_null(probability: float, n: int, m: int) -> float:
     """Give the share outside the reference's range that chance stays under with this probability.
 
@@ -276,25 +289,24 @@ class Area:
     roughness: float
 
     @classmethod
-    def between(cls, reference: ColumnProfile, current: ColumnProfile) -> Area:
-        """Integrate over the bins; the outer two reach as far as values do."""
+    def between(cls, reference: ColumnProfile, current: ColumnProfile, counts: tuple[Counts, Counts]) -> Area:
+        """Integrate over the bins, which hold these counts; the outer two reach as far as values do."""
         ends = [
             end
             for column in (reference, current)
             for end in (column.minimum, column.maximum)
             if end is not None
         ]
-        edges = np.asarray(reference.edges)
-        inside = (edges > min(ends)) & (edges < max(ends))
-        places = np.concatenate([[min(ends)], edges[inside], [max(ends)]])
-        before, now = (
-            np.cumsum(shares(np.asarray(column.counts)))[:-1][inside] for column in (reference, current)
-        )
-        unit = spread(reference)
-        gap = np.concatenate([[0.0], np.abs(before - now), [0.0]])
-        rough = np.concatenate([[0.0], np.sqrt(np.clip(before * (1 - before), 0, None)), [0.0]])
+        low, high, edges = min(ends), max(ends), np.asarray(reference.edges)
+        inside = slice(edges.searchsorted(low, side="right"), edges.searchsorted(high))
+        places = np.concatenate([[low], edges[inside], [high]])
+        weights = (
+            (places[2:] - places[:-2]) / 2 / spread(reference)
+        )  # trapezoids; the functions meet at the ends
+        before, now = (np.cumsum(shares(each))[:-1][inside] for each in counts)
         return cls(
-            value=float(np.trapezoid(gap, places)) / unit, roughness=float(np.trapezoid(rough, places)) / unit
+            value=float(weights @ np.abs(before - now)),
+            roughness=float(weights @ np.sqrt(np.clip(before * (1 - before), 0, None))),
         )
 
     def null(self, probability: float, n: int, m: int) -> float:

@@ -11,7 +11,7 @@ from scipy import special
 
 from nbship.drift import measures
 from nbship.drift.measures import Counts
-from nbship.drift.report import LEVELS, Test, Thresholds
+from nbship.drift.report import Test, Thresholds
 from nbship.model import Severity
 from nbship.profile import ColumnProfile
 
@@ -25,12 +25,16 @@ Confidence = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A column then and now. ``fine`` are the counts in all bins, ``coarse`` those in deciles or categories."""
+    """A column then and now.
+
+    ``fine`` are the counts in all bins, ``coarse`` those in deciles or categories, ``counted`` how many values these are.
+    """
 
     reference: ColumnProfile
     current: ColumnProfile
     fine: tuple[Counts, Counts]
     coarse: tuple[Counts, Counts]
+    counted: tuple[int, int]
 
     @classmethod
     def of(cls, reference: ColumnProfile, current: ColumnProfile) -> Pair:
@@ -40,12 +44,8 @@ class Pair:
         if reference.edges:
             starts = [0, *(number + 1 for number in reference.deciles)]
             coarse = np.add.reduceat(fine[0], starts), np.add.reduceat(fine[1], starts)
-        return cls(reference=reference, current=current, fine=fine, coarse=coarse)
-
-    @property
-    def counted(self) -> tuple[int, int]:
-        """How many values are in the bins, then and now."""
-        return int(self.fine[0].sum()), int(self.fine[1].sum())
+        counted = sum(reference.counts), sum(current.counts)
+        return cls(reference=reference, current=current, fine=fine, coarse=coarse, counted=counted)
 
 
 class DriftTest(Protocol):
@@ -92,7 +92,7 @@ class PopulationStability:
             return _test(self, 0.0, self.sizes, rows=0)
         value, bins = measures.psi(p, q), int(np.count_nonzero(p + q))
         if measures.is_thin(p, n, m):
-            law = measures.SmallSample(p, n, m)
+            law = measures.small_sample(tuple(p.tolist()), n, m)
             return _test(
                 self, value, _limits(self, law.null, sure), rows=min(n, m), p_value=law.p_value(value)
             )
@@ -166,7 +166,7 @@ class Wasserstein:
         n, m = pair.counted
         if min(n, m) == 0:
             return _test(self, 0.0, self.sizes, rows=0)
-        area = measures.Area.between(pair.reference, pair.current)
+        area = measures.Area.between(pair.reference, pair.current, pair.fine)
         limits = _limits(self, lambda level: area.null(level, n, m), sure)
         return _test(self, area.value, limits, rows=min(n, m))
 
@@ -339,8 +339,8 @@ def _is_ordered(pair: Pair) -> bool:
 
 
 def _limits(test: DriftTest, null: Callable[[float], float], sure: Confidence) -> Thresholds:
-    info, warning, critical = (max(size, null(level)) for size, level in zip(test.sizes, sure, strict=True))
-    return info, warning, critical
+    info, warning, critical = test.sizes
+    return max(info, null(sure[0])), max(warning, null(sure[1])), max(critical, null(sure[2]))
 
 
 def _test(
@@ -366,5 +366,9 @@ def _test(
 
 def severity_of(value: float, limits: Thresholds) -> Severity:
     """Give the severest level whose threshold a value is above."""
-    above: list[Severity] = [level for level, limit in zip(LEVELS, limits, strict=True) if value > limit]
-    return above[-1] if above else "none"
+    info, warning, critical = limits
+    if value > critical:
+        return "critical"
+    if value > warning:
+        return "warning"
+    return "info" if value > info else "none"
