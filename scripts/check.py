@@ -59,7 +59,9 @@ PARTS = (
     Part("template", ("ruff check .", "ruff format --check .", "mypy --strict src", "pytest -q"), TEMPLATE),
     Part(
         "unit",
-        ("pytest -q -rs -n 2 --dist worksteal --durations 12 -m 'not browser and not wheel and not dvc and not feast'",),
+        (
+            "pytest -q -rs -n 2 --dist worksteal --durations 12 -m 'not browser and not wheel and not dvc and not feast'",
+        ),
     ),
     Part("wheel", ("pytest -q -rs -m wheel tests/house",)),
     Part("dvc", ("pytest -q -rs -m dvc tests/house",)),
