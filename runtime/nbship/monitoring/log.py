@@ -291,19 +291,9 @@ class Writer:
 
     def _write(self, version: int, day: date, rows: list[Prediction]) -> None:
         number, dropped = self._numbers.get(version, 0), self.dropped
-        table, mixed = records.as_table(rows)
-        told = {
-            _SCHEMA: b"1",
-            _DROPPED: str(dropped - self._told_dropped).encode(),
-            _MIXED: "\n".join(mixed).encode(),
-        }
-        content = io.BytesIO()
-        pq.write_table(
-            table.replace_schema_metadata(told), content, compression="zstd", write_page_checksum=True
-        )
         first = min(item.at for item in rows).astimezone(UTC)
         name = f"{first:%H%M%S}-{self.name}-{number:06d}.parquet"
-        self._log.put(version, day, name, content.getvalue())
+        self._log.put(version, day, name, part_content(rows, dropped=dropped - self._told_dropped))
         self._numbers[version], self._told_dropped = number + 1, dropped
 
     def _keep(self, rows: Iterable[Prediction], error: NbshipError) -> None:
@@ -334,6 +324,15 @@ class Writer:
         self.flush()
         if self.failure is not None:
             raise self.failure
+
+
+def part_content(rows: Sequence[Prediction], *, dropped: int = 0) -> bytes:
+    """Give rows of one version and one day as the bytes of a part; the same rows give the same bytes."""
+    table, mixed = records.as_table(rows)
+    told = {_SCHEMA: b"1", _DROPPED: str(dropped).encode(), _MIXED: "\n".join(mixed).encode()}
+    content = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(told), content, compression="zstd", write_page_checksum=True)
+    return content.getvalue()
 
 
 def between(table: pa.Table, start: datetime, end: datetime) -> pa.Table:

@@ -3,7 +3,7 @@
 The columns are ``time``, ``request``, ``role``, ``outcome``, ``latency_s``, one ``input.NAME`` for each input and one
 ``output.NAME`` for each output (a single answer is ``output.prediction``, probabilities are
 ``output.probability.CLASS``). What was rejected stands as JSON in ``rejected``: it is no input, and must not make a
-column of numbers into one of text. Columns of objects become typed where all values are of one type, else text that
+column of numbers into one of text. ``key`` is there where requests came with one. Columns of objects become typed where all values are of one type, else text that
 says so. Everything here is pure.
 """
 
@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,12 +21,11 @@ import pyarrow.compute as _compute
 
 from nbship import objects
 from nbship.errors import DataError
+from nbship.monitoring.kinds import Outcome, Role
 
 pc: Any = _compute
 
-Role = Literal["live", "canary", "shadow"]
-#: ``rejected``: the input was no input of the model; ``error``: the model failed.
-Outcome = Literal["ok", "rejected", "error"]
+__all__ = ["Outcome", "Prediction", "Role", "as_table", "joined", "part_of", "repeated"]
 
 INPUT = "input."
 OUTPUT = "output."
@@ -43,7 +42,7 @@ FIXED: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """One answer of one version. ``request`` is the key that a label comes back with."""
+    """One answer of one version. ``request`` is what a label comes back with, ``key`` what a canary is chosen by."""
 
     request: str
     at: datetime
@@ -51,8 +50,9 @@ class Prediction:
     inputs: Mapping[str, Any]
     outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     latency_s: float | None = None
-    role: Role = "live"
+    role: Role = "champion"
     outcome: Outcome = "ok"
+    key: str | None = None
 
 
 def as_table(predictions: Sequence[Prediction]) -> tuple[pa.Table, tuple[str, ...]]:
@@ -65,6 +65,9 @@ def as_table(predictions: Sequence[Prediction]) -> tuple[pa.Table, tuple[str, ..
         "latency_s": [item.latency_s for item in predictions],
     }
     columns = {name: pa.array(values, FIXED[name]) for name, values in fixed.items()}
+    keys = [item.key for item in predictions]
+    if any(key is not None for key in keys):
+        columns["key"] = pa.array(keys, pa.string())
     mixed: list[str] = []
     turned_away = [_json(item.inputs) if item.outcome == "rejected" else None for item in predictions]
     if any(turned_away):
