@@ -69,6 +69,7 @@ TAG_CREATED_BY: Final = "nbship.created_by"
 TAG_PACKAGE_COMMIT: Final = "nbship.package_commit"
 TAG_CELL_HASHES: Final = "nbship.cell_hashes"
 TAG_REFERENCE: Final = "nbship.reference"
+TAG_FILES: Final = "nbship.files"  # what the model's files must be for a server to open them
 TAG_DRIFT: Final = "nbship.drift"
 TAG_ALERTS: Final = "nbship.alerts"
 TAG_DRIFT_WINDOW: Final = "nbship.drift.window."

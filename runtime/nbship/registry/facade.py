@@ -267,20 +267,23 @@ class Registry:
         return None
 
     def _create(self, record: RunRecord, registration: Registration, *, run_id: str, blobs: Blobs) -> int:
-        model_id = self._logged_model(record, registration, run_id=run_id, blobs=blobs)
+        model_id, files = self._logged_model(record, registration, run_id=run_id, blobs=blobs)
         made = self.client.create_model_version(
             registration.fact.model,
             source=f"models:/{model_id}",
             run_id=run_id,
-            tags=_version_tags(record, registration),
+            tags={**_version_tags(record, registration), names.TAG_FILES: files},
             model_id=model_id,
         )
         return int(made.version)
 
     def _logged_model(
         self, record: RunRecord, registration: Registration, *, run_id: str, blobs: Blobs
-    ) -> str:
-        """Upload the bytes as an MLflow model; one that a crash left unfinished stays unfinished, and unused."""
+    ) -> tuple[str, str]:
+        """Upload the bytes as an MLflow model, and give its id and its files' fingerprint.
+
+        One that a crash left unfinished stays unfinished, and unused.
+        """
         from mlflow.entities import LoggedModelOutput
 
         fact, profile = registration.fact, registration.profile_blob
@@ -297,10 +300,11 @@ class Registry:
                 requirements=record.requirements,
                 profile=blobs.get(profile) if profile else None,
             )
+            files = packing.digest(Path(folder))
             self.client.log_model_artifacts(made.model_id, folder)
         self.client.finalize_logged_model(made.model_id, "READY")
         self.client.log_outputs(run_id, [LoggedModelOutput(made.model_id, 0)])  # the run's page lists it
-        return str(made.model_id)
+        return str(made.model_id), files
 
     def _put(self, version: ModelVersion, path: str, document: Mapping[str, Any]) -> None:
         if version.run_id is None:
