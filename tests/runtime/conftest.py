@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-# where modules stand that tests share: fake_models, fake_store, harbour, postgresql, workshop, world
-for _folder in ("", "features", "gates", "monitoring", "registry"):
+# where modules stand that tests share: fake_models, fake_store, harbour, postgresql, room, workshop, world
+for _folder in ("", "features", "gates", "monitoring", "registry", "serving"):
     sys.path.insert(0, str(Path(__file__).parent / _folder))
 
 if TYPE_CHECKING:
