@@ -47,7 +47,7 @@ def made(source: str, **names: Any) -> Any:
     """Give a model whose class travels with it: ``source`` is the body of its ``predict(self, rows)``."""
     lines = "\n".join(f"        {line}" for line in source.strip().splitlines())
     space: dict[str, Any] = {"np": np, "pd": pd, **names, "__name__": "__main__"}
-    exec(f"class Made:\n    def predict(self, rows):\n{lines}", space)  # noqa: S102  # the test's own words
+    exec(f"class Made:\n    def predict(self, rows):\n{lines}", space)  # the test's own words
     return space["Made"]()
 
 
@@ -103,7 +103,13 @@ class Room:
         self.versions = Versions(folder / "versions")
         self.listener = listen("127.0.0.1", 0)
         self.port: int = self.listener.getsockname()[1]
-        told = {"workers": 1, "watch_s": 0.1, "spool": str(folder / "spool"), "log_url": str(folder / "log"), **settings}
+        told = {
+            "workers": 1,
+            "watch_s": 0.1,
+            "spool": str(folder / "spool"),
+            "log_url": str(folder / "log"),
+            **settings,
+        }
         self.settings = Settings(model="m", **told)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

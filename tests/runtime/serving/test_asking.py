@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from nbship.serving.asking import Problem, Reader, RejectedError
+from nbship.serving.asking import Asked, Problem, Reader, RejectedError
 from nbship.serving.schema import Field, Schema
 
 SCHEMA = Schema(
@@ -35,11 +36,15 @@ def problems(body: Any, **more: Any) -> tuple[int, list[tuple[int | None, str | 
 
 def test_records_and_columns_are_the_same_rows_in_the_order_of_the_model() -> None:
     backwards = dict(reversed(ROW.items()))
-    asked = reader().read(json.dumps({"records": [backwards, {**ROW, "season": None}], "key": "ada"}).encode())
+    asked = reader().read(
+        json.dumps({"records": [backwards, {**ROW, "season": None}], "key": "ada"}).encode()
+    )
     assert list(asked.rows) == [(1.5, 2, "winter", True), (1.5, 2, None, True)]
     assert (asked.key, asked.request) == ("ada", None)
     columns = {name: [value, value] for name, value in ROW.items()}
-    assert list(reader().read(json.dumps({"columns": columns}).encode()).rows) == [(1.5, 2, "winter", True)] * 2
+    assert (
+        list(reader().read(json.dumps({"columns": columns}).encode()).rows) == [(1.5, 2, "winter", True)] * 2
+    )
 
 
 def test_every_problem_is_told_by_row_and_field() -> None:
@@ -120,7 +125,9 @@ def test_an_arrow_stream_is_read_and_its_problems_are_told_alike() -> None:
     nan = arrow(**{**{name: [value] for name, value in ROW.items()}, "mean radius": [float("nan")]})
     with pytest.raises(RejectedError) as caught:
         reader().read_arrow(nan)
-    assert caught.value.problems == (Problem(row=0, field="mean radius", problem="must be a number, not nan"),)
+    assert caught.value.problems == (
+        Problem(row=0, field="mean radius", problem="must be a number, not nan"),
+    )
     with pytest.raises(RejectedError) as caught:
         reader().read_arrow(arrow(count=[1]))
     assert caught.value.status == 422
@@ -139,11 +146,14 @@ json_values = some.recursive(
 @given(some.one_of(some.binary(max_size=30), json_values.map(lambda value: json.dumps(value).encode())))
 def test_whatever_comes_is_rows_or_a_refusal_and_never_anything_else(body: bytes) -> None:
     for read in (reader().read, reader().read_arrow):
-        try:
-            assert read(body).rows
-        except RejectedError as error:
-            assert error.status in {400, 413, 422}
-            assert error.problems
+        assert status(read, body) in {200, 400, 413, 422}
+
+
+def status(read: Callable[[bytes], Asked], body: bytes) -> int:
+    try:
+        return 200 if read(body).rows else 0
+    except RejectedError as error:
+        return error.status if error.problems else 0
 
 
 @given(some.dictionaries(some.sampled_from([*ROW, "other"]), json_values), some.booleans())
@@ -153,11 +163,4 @@ def test_a_record_is_taken_exactly_if_the_slow_reading_finds_nothing_wrong(
     tried = reader(extra="refuse" if strict else "ignore")
     document = json.loads(json.dumps({"records": [record]}, allow_nan=True).replace("NaN", "null"))
     body = json.dumps(document).replace("Infinity", "0").encode()
-    wrong = tried._problems(json.loads(body))
-    try:
-        tried.read(body)
-    except RejectedError as error:
-        assert error.status == 422
-        assert wrong
-    else:
-        assert not wrong
+    assert status(tried.read, body) == (422 if tried._problems(json.loads(body)) else 200)

@@ -27,7 +27,13 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     versions.add(1, made(PLUS), NUMBERS)
     versions.add(2, made("return -np.asarray(rows, dtype=float).sum(axis=1)"), NUMBERS)
     versions.add(3, made("raise KeyError('no such season')"), NUMBERS)
-    versions.add(4, made("import time\nif len(rows) and float(np.asarray(rows)[0][0]) == 7:\n    time.sleep(600)\n" + PLUS), NUMBERS)
+    versions.add(
+        4,
+        made(
+            "import time\nif len(rows) and float(np.asarray(rows)[0][0]) == 7:\n    time.sleep(600)\n" + PLUS
+        ),
+        NUMBERS,
+    )
     versions.add(5, made("return np.full(len(rows), np.nan)"), NUMBERS)
     versions.add(6, made("return rows['word'].str.len().to_numpy()"), {"word": "string", "a": "double"})
     with contextlib.closing(made_room.open()):
@@ -92,9 +98,9 @@ def test_a_swap_of_versions_drops_no_request_of_those_under_way(room: Room) -> N
 def test_a_canary_that_raises_or_gives_no_number_harms_nobody(room: Room, challenger: int) -> None:
     room.assign(champion=1, challenger=challenger, mode="canary", share=1.0)
     replies = [room.ask(ROW, X_Key=f"k{number}") for number in range(5)]
-    assert [(reply.status, reply.document["version"], reply.document["predictions"]) for reply in replies] == [
-        (200, 1, [3.0])
-    ] * 5
+    assert [
+        (reply.status, reply.document["version"], reply.document["predictions"]) for reply in replies
+    ] == [(200, 1, [3.0])] * 5
 
 
 def test_a_canary_that_hangs_is_ended_and_the_champion_answers_in_time(room: Room) -> None:
@@ -131,7 +137,10 @@ def test_a_model_that_fails_as_champion_is_an_error_that_says_why(room: Room) ->
     room.assign(champion=5)
     assert room.ask(ROW).document["problem"] == "the model gave nan as prediction of row 0"
     room.assign(champion=4)
-    assert room.ask({"a": 7.0, "b": 1.0}).status in {500, 504}  # the worker that hangs is ended before or after
+    assert room.ask({"a": 7.0, "b": 1.0}).status in {
+        500,
+        504,
+    }  # the worker that hangs is ended before or after
     room.until(lambda ready: ready["workers"]["4"])
     assert room.ask(ROW).status == 200
 
@@ -155,7 +164,9 @@ def test_a_registry_that_is_away_or_names_a_broken_version_changes_nothing(room:
         file.write(b"tampered with")
     before = room.versions.now
     room.versions.now = type(before)(model="m", champion=8, revision=before.revision + 1)
-    found = room.until(lambda ready: any("not those that were signed off" in one for one in ready["problems"]))
+    found = room.until(
+        lambda ready: any("not those that were signed off" in one for one in ready["problems"])
+    )
     assert (found["ready"], found["champion"]) == (True, 1)
     assert room.ask(ROW).document["version"] == 1
 
@@ -168,7 +179,11 @@ def test_a_worker_that_is_killed_costs_nobody_an_answer(room: Room) -> None:
 
 
 def test_a_client_that_sends_its_request_too_slowly_is_let_go(room: Room) -> None:
-    for begun in (b"POST /predict HTTP/1.1\r\nHost: x\r\n", b"POST /predict HTTP/1.1\r\nContent-Length: 9\r\n\r\n{", b""):
+    for begun in (
+        b"POST /predict HTTP/1.1\r\nHost: x\r\n",
+        b"POST /predict HTTP/1.1\r\nContent-Length: 9\r\n\r\n{",
+        b"",
+    ):
         with socket.create_connection(("127.0.0.1", room.port), timeout=20) as client:
             client.sendall(begun)
             said = client.recv(1000)

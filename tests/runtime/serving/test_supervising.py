@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as some
+
+from nbship.serving.schema import Field, Schema
+from nbship.serving.settings import Settings, Table, Up
+from nbship.serving.supervisor import effective
+
+versions = some.sampled_from([None, 1, 2, 3])
+
+
+@given(
+    champion=versions,
+    challenger=versions,
+    mode=some.sampled_from(["off", "shadow", "canary"]),
+    up=some.sets(some.sampled_from([1, 2, 3])),
+    failed=some.sets(some.sampled_from([1, 2, 3])),
+    before=versions,
+)
+def test_who_answers_is_always_somebody_who_is_up_and_nobody_that_was_not_wanted(
+    champion: int | None,
+    challenger: int | None,
+    mode: str,
+    up: set[int],
+    failed: set[int],
+    before: int | None,
+) -> None:
+    wanted = Table(model="m", champion=champion, challenger=challenger, mode=mode, share=0.5)  # type: ignore[arg-type]  # drawn
+    last = Table(model="m", revision=1, champion=before)
+    reasons = dict.fromkeys(failed - up, "broken")
+    now = effective(wanted, 2, up, reasons, last)
+    assert now.champion is None or now.champion in up
+    assert now.champion in {champion, before, None}
+    if champion in up:
+        assert now.champion == champion
+    elif before in up:
+        assert (now.champion, now.revision) == (before, 1)
+    if now.challenger is not None:
+        assert now.challenger == challenger != now.champion
+        assert now.challenger in up | failed
+    assert (now.mode == "off") == (now.challenger is None or mode == "off")
+    assert now.share == (0.5 if now.mode == "canary" else 0.0)
+
+
+def test_a_table_and_settings_are_the_same_on_the_other_side() -> None:
+    schema = Schema(fields=(Field(name="a", kind="double", nullable=True),), numeric=True)
+    table = Table(
+        model="m",
+        revision=3,
+        champion=2,
+        versions={2: Up(sockets=("w1",), schema=schema, classes=("no", "yes"))},
+        failed={3: "why"},
+        processes=(("worker", 7),),
+    )
+    assert Table.decoded(table.encoded()) == table
+    assert Schema.from_json(schema.to_json()) == schema
+    settings = Settings(model="m", port=1)
+    assert Settings.from_json(settings.to_json()) == settings
