@@ -3,7 +3,8 @@
     python drift_worker.py TOOL FOLDER
 
 FOLDER holds ``NAME/reference.parquet`` and ``NAME/current.parquet``. Prints one JSON object: for each pair the CPU
-seconds of the comparison (importing, reading and a stored profile apart) and for each column what was found.
+seconds of the comparison (importing, reading and a stored profile apart) and for each column what was found. Each
+round has a window of its own, eight rows shorter than the last (so aligned alike), and can use nothing of the last.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ from typing import Any
 import pandas as pd
 
 Found = dict[str, dict[str, Any]]
-#: Gives the comparison, everything that may be done beforehand being done.
-Prepare = Callable[[pd.DataFrame, pd.DataFrame], Callable[[], Found]]
+#: Gives the comparison of a window, everything that may be done with the reference beforehand being done.
+Prepare = Callable[[pd.DataFrame], Callable[[pd.DataFrame], Found]]
+#: The best of so many rounds counts, of fewer where they take more than so many seconds together.
+ROUNDS, ENOUGH_S = 7, 5.0
 
 
-def nbship(reference: pd.DataFrame, current: pd.DataFrame) -> Callable[[], Found]:
+def nbship(reference: pd.DataFrame) -> Callable[[pd.DataFrame], Found]:
     """Against a stored profile: severity and PSI."""
     drift, profiles = importlib.import_module("nbship.drift"), importlib.import_module("nbship.profile")
     known = profiles.profile(reference)
 
-    def run() -> Found:
+    def run(current: pd.DataFrame) -> Found:
         report = drift.compare(known, profiles.profile(current, like=known))
         return {
             feature.feature: {
@@ -42,13 +45,13 @@ def nbship(reference: pd.DataFrame, current: pd.DataFrame) -> Callable[[], Found
     return run
 
 
-def evidently(reference: pd.DataFrame, current: pd.DataFrame) -> Callable[[], Found]:
+def evidently(reference: pd.DataFrame) -> Callable[[pd.DataFrame], Found]:
     """Its preset, as most use it."""
     root, presets = importlib.import_module("evidently"), importlib.import_module("evidently.presets")
     numbers = [str(name) for name in reference.select_dtypes("number")]
     others = [str(name) for name in reference if name not in numbers]
 
-    def run() -> Found:
+    def run(current: pd.DataFrame) -> Found:
         definition = root.DataDefinition(numerical_columns=numbers, categorical_columns=others)
         sides = [root.Dataset.from_pandas(side, data_definition=definition) for side in (current, reference)]
         found: Found = {}
@@ -66,13 +69,13 @@ def evidently(reference: pd.DataFrame, current: pd.DataFrame) -> Callable[[], Fo
     return run
 
 
-def nannyml(reference: pd.DataFrame, current: pd.DataFrame) -> Callable[[], Found]:
+def nannyml(reference: pd.DataFrame) -> Callable[[pd.DataFrame], Found]:
     """Its univariate calculator with its defaults, in ten chunks; drift where most chunks raise an alert."""
     nml = importlib.import_module("nannyml")
     names = [str(name) for name in reference]
     kinds = [str(name) for name in reference.select_dtypes(exclude="number")]
 
-    def run() -> Found:
+    def run(current: pd.DataFrame) -> Found:
         calculator = nml.UnivariateDriftCalculator(
             column_names=names, treat_as_categorical=kinds, chunk_number=10
         )
@@ -91,18 +94,25 @@ def nannyml(reference: pd.DataFrame, current: pd.DataFrame) -> Callable[[], Foun
 TOOLS: dict[str, Prepare] = {"nbship": nbship, "Evidently": evidently, "NannyML": nannyml}
 
 
+def _best(run: Callable[[pd.DataFrame], Found], current: pd.DataFrame) -> float:
+    times: list[float] = []
+    while len(times) < ROUNDS and sum(times) < ENOUGH_S:
+        window = current.iloc[8 * len(times) + 8 :]
+        started = time.process_time()
+        run(window)
+        times.append(time.process_time() - started)
+    return min(times)
+
+
 def main(tool: str, folder: Path) -> int:
     """Run one tool over all pairs."""
     warnings.filterwarnings("ignore")
     rows = {}
     for pair in sorted(path for path in folder.iterdir() if path.is_dir()):
-        run = TOOLS[tool](
-            pd.read_parquet(pair / "reference.parquet"), pd.read_parquet(pair / "current.parquet")
-        )
-        run()  # what a tool does once, the first time it is called, is not counted
-        started = time.process_time()
-        found = run()
-        rows[pair.name] = {"cpu_s": time.process_time() - started, "columns": found}
+        current = pd.read_parquet(pair / "current.parquet")
+        run = TOOLS[tool](pd.read_parquet(pair / "reference.parquet"))
+        found = run(current)  # what a tool does once, the first time it is called, is not counted
+        rows[pair.name] = {"cpu_s": _best(run, current), "columns": found}
     print(json.dumps(rows))
     return 0
 
