@@ -154,7 +154,7 @@ class Session:
         if soon and not now:
             return
         self._woken_at = time.monotonic()
-        self.background.add(self._start_worker, soon=now)
+        self.background.add(self._start_worker, soon=True)  # a kernel may be killed before its first pause
 
     def _sync_soon(self) -> None:
         if time.monotonic() - self._synced_at >= _SECONDS_BETWEEN_SYNCS:
