@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nbship.facts import CellRan, EnvironmentSeen, MetricComputed, ParameterSet
-from nbship_magics import cells, origin, process
+from nbship.facts import CellRan, EnvironmentSeen, MatrixComputed, MetricComputed, ParameterSet
+from nbship_magics import cells, origin, process, settling
+from nbship_magics.byhand import ByHand
 from nbship_magics.cells import CellText, Named
 from nbship_magics.changes import Changes
 from nbship_magics.datasets import Datasets
@@ -16,13 +17,14 @@ from nbship_magics.figures import Figures
 from nbship_magics.identity import identity
 from nbship_magics.imports import ImportWatch
 from nbship_magics.keeping import Keeping
-from nbship_magics.metrics import WATCHED, Metrics, is_number
+from nbship_magics.metrics import WATCHED, Metrics
 from nbship_magics.readers import READERS
 from nbship_magics.session import Session
 
 _MOST_TYPES = 100
 _MOST_SCHEMAS = 20
 _MOST_COLUMNS = 200
+_MOST_CLASSES = 100
 _NOTHING = cells.read("", "")
 
 
@@ -39,6 +41,7 @@ class Capture:
         self._changes = Changes(self._namespace)
         self._datasets = Datasets(session, self._namespace)
         self._metrics = Metrics(self._namespace)
+        self._hand = ByHand(self._namespace)
         self.estimators = Estimators(session, self._namespace)
         self._figures = Figures(session, shell)
         self.keeping = Keeping(session)
@@ -57,6 +60,7 @@ class Capture:
         self._shell.events.register("pre_run_cell", self.before_cell)
         self._shell.events.register("post_run_cell", self.after_cell)
         self._imports.install()
+        self._hand.install(self._shell.ast_transformers)
         self._figures.install()
 
     def _begin_session(self) -> None:
@@ -69,6 +73,7 @@ class Capture:
         self._imports.remove()
         self._datasets.remove()
         self._metrics.remove()
+        self._hand.remove(self._shell.ast_transformers)
         self._figures.remove()
 
     def before_cell(self, info: Any) -> None:
@@ -107,16 +112,18 @@ class Capture:
         self._ids = {name: identity(value) for name, value in self._namespace.items() if name[:1] != "_"}
         self._changes.before(self._text.touched)
         self._metrics.begin_cell()
+        self._hand.begin_cell(source)
         self._figures.begin_cell()
         self._datasets.begin_cell()
 
     def _end(self, result: Any, duration_s: float) -> None:
         unexplained = self._datasets.unexplained()
         self._datasets.end_cell()
+        self._hand.end_cell()
         bound = self._bound()
         self._record_cell(result, duration_s, bound, unexplained)
         self._record_parameters()
-        self._record_metrics(result, bound)
+        self._record_metrics(bound)
         touched = self._changes.touched.union(bound)
         self.estimators.end_cell(self._text, [name for name in self._namespace if name in touched])
         self._record_environment()
@@ -165,16 +172,22 @@ class Capture:
             if value is None or type(value) in {bool, int, float, str}:
                 self.session.record(self._stamped(ParameterSet, name=name, value=value))
 
-    def _record_metrics(self, result: Any, bound: list[str]) -> None:
-        for name, number, function in self._metrics.found(bound):
-            self._record_metric(name, number, function)
-        for score in self._text.scores:
-            value: Any = self._namespace.get(score.target) if score.target else result.result
-            if is_number(value) and result.success and not self._metrics.holds(value):
-                self._record_metric(score.target or f"{score.estimator}.score", float(value), "score")
-
-    def _record_metric(self, name: str, value: float, function: str) -> None:
-        self.session.record(self._stamped(MetricComputed, name=name, value=value, function=function))
+    def _record_metrics(self, bound: list[str]) -> None:
+        found, matrices = self._metrics.found, self._metrics.matrices
+        if not (found or matrices or self._hand.noted):
+            return
+        names = settling.by_identity(bound, self._namespace)
+        owners = settling.by_identity((name for name in self._namespace if name[:1] != "_"), self._namespace)
+        for one in settling.settled(found, self._hand, names, owners):
+            fact = self._stamped(
+                MetricComputed, name=one.name, value=one.value, function=one.function, inferred=one.inferred
+            )
+            self.session.record(fact)
+        for function, matrix in matrices:
+            name = settling.name_of(matrix, self._hand, names) or function
+            self.session.record(
+                self._stamped(MatrixComputed, name=name, function=function, rows=_rows(matrix))
+            )
 
     def _stamped(self, kind: Any, **fields: Any) -> Any:
         return kind(cell=self.session.cell, source_hash=self.session.source_hash, **fields)
@@ -196,6 +209,11 @@ class Capture:
         last = [fact for fact in self.session.facts if isinstance(fact, EnvironmentSeen)][-1:]
         if not last or last[0].requirements != found:
             self.session.record(EnvironmentSeen(requirements=found))
+
+
+def _rows(matrix: Any) -> tuple[tuple[float, ...], ...]:
+    """Give the counts of a matrix; of the first classes, where there are more than somebody would read."""
+    return tuple(tuple(float(item) for item in row[:_MOST_CLASSES]) for row in matrix[:_MOST_CLASSES])
 
 
 def _schemas(names: list[str], namespace: Mapping[str, Any]) -> dict[str, dict[str, str]]:

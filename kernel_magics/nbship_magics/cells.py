@@ -1,18 +1,20 @@
-"""What a cell's text says: names it sets and touches, constants, calls of ``fit`` and ``score``. Runs nothing."""
+"""What a cell's text says: names it sets and touches, constants, calls of ``fit``. Runs nothing."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbship.facts import Scalar
 from nbship_magics.redaction import kept_value
+from nbship_magics.words import speaks_of_training
 
 _STEP = re.compile(r"\A\s*%%ship[ \t]+(?P<step>[A-Za-z_][\w.:]*)[ \t]*$", re.MULTILINE)
-_FITS = frozenset({"fit", "fit_transform", "fit_predict", "partial_fit"})
+_FITS = frozenset({"fit", "fit_transform", "fit_predict", "partial_fit", "train", "learn"})
 #: Calls that give a random generator its state; a name of its own tells each from other functions.
 _SEEDS = frozenset(
     {"seed", "manual_seed", "set_seed", "set_random_seed", "seed_everything", "default_rng", "RandomState"}
@@ -31,14 +33,6 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """A call ``ESTIMATOR.score(...)`` and the name its value gets; None where it is the cell's own value."""
-
-    estimator: str
-    target: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
     """A value that stands under a name."""
 
@@ -47,7 +41,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellText:
-    """A cell, read. ``choices`` are seeds, and how data was split: what a call was given, by the call's name."""
+    """A cell, read. ``choices`` are seeds, how data was split, what a training was told: by the call's name."""
 
     source_hash: str
     step: str | None
@@ -56,7 +50,6 @@ class CellText:
     constants: tuple[tuple[str, Scalar], ...]
     choices: tuple[tuple[str, Scalar | Named], ...]
     fits: tuple[Fit, ...]
-    scores: tuple[Score, ...]
 
 
 def source_hash(source: str) -> str:
@@ -83,11 +76,18 @@ def read(source: str, code: str) -> CellText:
         step=step_of(source),
         stored=frozenset(node.id for node in found if isinstance(node.ctx, ast.Store)),
         touched=frozenset(node.id for node in found),
-        constants=tuple(pair for statement in tree.body for pair in _constants(statement)),
+        constants=tuple(_knobs(tree, found)),
         choices=tuple(_choices(tree)),
         fits=tuple(_fits(tree)),
-        scores=tuple(score for statement in tree.body for score in _scores(statement)),
     )
+
+
+def _knobs(tree: ast.Module, found: list[ast.Name]) -> list[tuple[str, Scalar]]:
+    """Give the constants of a cell; a name that the cell sets again otherwise is a counter or a sum."""
+    constants = [pair for statement in tree.body for pair in _constants(statement)]
+    written = Counter(name for name, _ in constants)
+    stored = Counter(node.id for node in found if isinstance(node.ctx, ast.Store))
+    return [(name, value) for name, value in constants if stored[name] <= written[name]]
 
 
 def _constants(statement: ast.stmt) -> list[tuple[str, Scalar]]:
@@ -122,6 +122,11 @@ def _choices(tree: ast.Module) -> Iterator[tuple[str, Scalar | Named]]:
             for keyword in call.keywords:
                 if keyword.arg in _SPLIT_WORDS and (value := _chosen(keyword.value)) is not None:
                     yield f"{last}.{keyword.arg}", value
+        elif speaks_of_training(last):
+            for keyword in call.keywords:
+                value = _chosen(keyword.value)
+                if keyword.arg not in {None, "verbose", "X", "y"} and value is not None:
+                    yield f"{name}.{keyword.arg}", value
 
 
 def _chosen(value: ast.expr) -> Scalar | Named:
@@ -177,14 +182,3 @@ def _columns(chosen: ast.expr) -> str | tuple[str, ...] | None:
         if len(texts) == len(chosen.elts) and all(isinstance(text, str) for text in texts):
             return tuple(str(text) for text in texts)
     return None
-
-
-def _scores(statement: ast.stmt) -> list[Score]:
-    value = getattr(statement, "value", None)
-    if not isinstance(value, ast.Call) or _method(value) != "score":
-        return []
-    assert isinstance(value.func, ast.Attribute)
-    estimator = ast.unparse(value.func.value)
-    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-        return [Score(estimator=estimator, target=statement.targets[0].id)]
-    return [Score(estimator=estimator, target=None)] if isinstance(statement, ast.Expr) else []

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeGuard
 
-from nbship_magics.identity import identity
 from nbship_magics.wrapping import Call, Wrapping
 
 __all__ = ["WATCHED", "Measured", "Metrics", "is_number"]
@@ -21,7 +20,9 @@ WATCHED = ("sklearn.metrics", "sklearn.model_selection", "sklearn.base")
 _METRIC = re.compile(r"_(score|error|loss|coef|deviance|variance|accuracy|kappa)$|^(auc|dcg|d2_\w+)$")
 _REPORTS = ("classification_report",)
 _VALIDATIONS = ("cross_val_score", "cross_validate")
+_MATRICES = ("confusion_matrix",)
 _MOST_PER_CELL = 1000
+_MOST_MATRICES = 20
 #: What stands between the user's ``.score(...)`` and the method that is asked in the end: pipelines and searches.
 _ON_THE_WAY = frozenset({"score", "scoring", "__call__", "_score", "_passthrough_scorer", "<lambda>", "fn"})
 _REPORT_LINE = re.compile(
@@ -42,13 +43,14 @@ class Measured:
 
 
 class Metrics:
-    """Keeps what a cell measures, so that the names it is bound to can be found."""
+    """Keeps what a cell measures with libraries: numbers in ``found``, ``(function, matrix)`` in ``matrices``."""
 
     def __init__(self, namespace: dict[str, Any]) -> None:
         self._namespace = namespace
         self._functions = Wrapping(namespace, self._noticed)
         self._scores: list[tuple[type, Any]] = []
-        self._found: list[Measured] = []
+        self.found: list[Measured] = []
+        self.matrices: list[tuple[str, Any]] = []
 
     def watch(self, module: ModuleType) -> None:
         """Wrap what measures in a module."""
@@ -56,7 +58,7 @@ class Metrics:
             self._watch_scores(module)
             return
         offered: Iterable[str] = getattr(module, "__all__", ())
-        wanted = (*_REPORTS, *_VALIDATIONS)
+        wanted = (*_REPORTS, *_VALIDATIONS, *_MATRICES)
         self._functions.wrap(module, [name for name in offered if _METRIC.search(name) or name in wanted])
 
     def remove(self) -> None:
@@ -68,30 +70,11 @@ class Metrics:
 
     def begin_cell(self) -> None:
         """Forget the last cell's results."""
-        self._found.clear()
-
-    def found(self, bound: Iterable[str]) -> Iterator[tuple[str, float, str]]:
-        """Give ``(name, value, function)`` of each number.
-
-        The name is that of the variable that holds the very object; else that of the estimator; else the function's.
-        """
-        names = {identity(self._namespace[name]): name for name in bound if name in self._namespace}
-        for one in self._found:
-            own = names.get(identity(one.result)) or self._estimator(one) or one.function
-            yield f"{own}.{one.part}" if one.part else own, one.value, one.function
-
-    def holds(self, value: Any) -> bool:
-        """Whether a value is one that is kept already."""
-        return any(one.result is value for one in self._found)
-
-    def _estimator(self, one: Measured) -> str | None:
-        if one.estimator is None:
-            return None
-        names = (name for name, value in self._namespace.items() if value is one.estimator and name[0] != "_")
-        return f"{name}.score" if (name := next(names, None)) else None
+        self.found.clear()
+        self.matrices.clear()
 
     def _noticed(self, call: Call) -> None:
-        if not call.by_user or len(self._found) >= _MOST_PER_CELL:
+        if not call.by_user or len(self.found) >= _MOST_PER_CELL:
             return
         if is_number(call.result):
             self._keep(call, "", float(call.result))
@@ -101,9 +84,11 @@ class Metrics:
         elif call.function in _VALIDATIONS:
             for part, value in _validation(call.result):
                 self._keep(call, part, value)
+        elif call.function in _MATRICES and len(self.matrices) < _MOST_MATRICES:
+            self.matrices.append((call.function, call.result))
 
     def _keep(self, call: Call, part: str, value: float) -> None:
-        self._found.append(Measured(function=call.function, value=value, result=call.result, part=part))
+        self.found.append(Measured(function=call.function, value=value, result=call.result, part=part))
 
     def _watch_scores(self, module: ModuleType) -> None:
         """Wrap the method that classifiers and regressors of every library inherit from scikit-learn."""
@@ -120,8 +105,8 @@ class Metrics:
             __tracebackhide__ = True
             result = original(estimator, *args, **kwargs)
             asked = self._asked(estimator)
-            if asked is not None and is_number(result) and len(self._found) < _MOST_PER_CELL:
-                self._found.append(
+            if asked is not None and is_number(result) and len(self.found) < _MOST_PER_CELL:
+                self.found.append(
                     Measured(function="score", value=float(result), result=result, estimator=asked)
                 )
             return result

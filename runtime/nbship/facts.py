@@ -192,12 +192,26 @@ class ModelKept(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricComputed(Fact):
-    """A metric function or ``.score`` gave a number; ``name`` is the variable that holds it, if one does."""
+    """A metric function or ``.score`` gave a number; ``name`` is the variable that holds it, if one does.
+
+    ``inferred`` is the expression where the notebook computed it by hand: that it is a metric is read from its text.
+    """
 
     kind: ClassVar[str] = "metric"
     name: str
     value: float
     function: str
+    inferred: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixComputed(Fact):
+    """A confusion matrix was computed: its counts, row by row; the classes have no names here."""
+
+    kind: ClassVar[str] = "matrix"
+    name: str
+    function: str
+    rows: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +276,7 @@ KINDS: Mapping[str, type[Fact]] = {
         FrameProfiled,
         ModelKept,
         MetricComputed,
+        MatrixComputed,
         FigureShown,
         EnvironmentSeen,
         ModelRegistered,

@@ -64,6 +64,14 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A small table of a run, as CSV: where it goes among the artifacts, and its text."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Executed:
     """One execution of a cell, in the order of the session; ``source`` is None where nobody kept it."""
 
@@ -113,6 +121,7 @@ class RunRecord:
     requirements: tuple[str, ...] = ()
     cells: tuple[CellSummary, ...] = ()
     figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = ()
     models: tuple[ModelRegistered, ...] = ()
     history: tuple[Executed, ...] = ()
     registrations: tuple[Registration, ...] = ()

@@ -56,6 +56,7 @@ TAG_NOTEBOOK_NAME: Final = "nbship.notebook.name"
 TAG_CELLS: Final = "nbship.cells"
 TAG_ESTIMATORS: Final = "nbship.estimators"
 TAG_DATASETS: Final = "nbship.datasets"
+TAG_INFERRED: Final = "nbship.inferred"  # metrics that the notebook computed by hand, and how
 TAG_STEPS: Final = "nbship.steps"
 TAG_UNEXPLAINED: Final = "nbship.unexplained_bytes"
 TAG_PYTHON: Final = "nbship.python"
@@ -83,6 +84,9 @@ STAGE_STAGING: Final = "staging"
 STAGE_PRODUCTION: Final = "production"
 STAGE_ARCHIVED: Final = "archived"
 
+# Before the names of metrics that the notebook computed by hand.
+METRICS_INFERRED: Final = "inferred"
+
 # What happens to a model, as its history calls it.
 ACTION_REGISTERED: Final = "registered"
 ACTION_PROMOTED: Final = "promoted"
@@ -98,6 +102,7 @@ ACTION_RETRAINED: Final = "retrained"
 ARTIFACT_ENVIRONMENT: Final = "nbship/environment.txt"
 ARTIFACT_CELLS: Final = "nbship/cells.json"
 ARTIFACT_FIGURES: Final = "figures"
+ARTIFACT_TABLES: Final = "tables"
 ARTIFACT_HISTORY: Final = "nbship/history.json"
 ARTIFACT_DRIFT: Final = "nbship/drift"
 ARTIFACT_GATES: Final = "nbship/check"

@@ -25,6 +25,7 @@ from nbship.facts import (
     Fact,
     FigureShown,
     FrameProfiled,
+    MatrixComputed,
     MetricComputed,
     ModelKept,
     ModelRegistered,
@@ -45,6 +46,7 @@ from nbship.model import (
     MetricValue,
     Registration,
     RunRecord,
+    Table,
 )
 
 _F = TypeVar("_F", bound=Fact)
@@ -116,11 +118,14 @@ def _record(
         user=start.user if start else "",
         params=_params(facts),
         metrics=tuple(_metrics(_only(facts, MetricComputed))),
-        tags=_tags(session, run, facts, start) | dataset_tag(datasets),
+        tags=_tags(session, run, facts, start)
+        | dataset_tag(datasets)
+        | _inferred_tag(_only(facts, MetricComputed)),
         datasets=datasets,
         requirements=environments[-1].requirements if environments else (),
         cells=tuple(_cells(_only(facts, CellRan))),
         figures=tuple(_figures(facts)),
+        tables=tuple(_tables(_only(facts, MatrixComputed))),
         models=() if open_ else tuple(_models(facts)),
         history=tuple(item for item in history if item.run <= run),
         registrations=tuple(_registrations(facts, profiled, open_=open_)),
@@ -193,13 +198,56 @@ def _text(value: Scalar) -> str:
 
 
 def _metrics(facts: Iterable[MetricComputed]) -> Iterable[MetricValue]:
+    """Give each value of each metric; steps count the values of one cell, run once or again."""
     steps: Counter[str] = Counter()
-    for fact in facts:
-        name = key(fact.name)
+    for fact, name in _keyed(facts):
         yield MetricValue(
             key=name, value=fact.value, at_ms=milliseconds(fact.at), step=steps[name], function=fact.function
         )
         steps[name] += 1
+
+
+def _keyed(facts: Iterable[MetricComputed]) -> Iterable[tuple[MetricComputed, str]]:
+    """Give each value with its key: what another cell measures under the same name stands as ``NAME/2`` beside the first.
+
+    MLflow shows the last value of a key alone, and ``acc`` of one model is not that of the next. The very same value,
+    computed again elsewhere, is no other.
+    """
+    cells: dict[str, list[str | None]] = defaultdict(list)
+    values: dict[str, set[float]] = defaultdict(set)
+    for fact in facts:
+        name = key(fact.name if fact.inferred is None else f"{names.METRICS_INFERRED}/{fact.name}")
+        cell = fact.cell or fact.source_hash
+        if cell not in cells[name]:
+            if fact.value in values[name]:
+                continue
+            cells[name].append(cell)
+        values[name].add(fact.value)
+        turn = cells[name].index(cell) + 1
+        yield fact, name if turn == 1 else f"{name}/{turn}"
+
+
+def _inferred_tag(facts: Iterable[MetricComputed]) -> dict[str, str]:
+    """Say how the notebook computed what no library measured."""
+    told = {name: fact.inferred for fact, name in _keyed(facts) if fact.inferred is not None}
+    text = _json([{"metric": name, "computed": expression} for name, expression in told.items()])
+    return {names.TAG_INFERRED: text} if text else {}
+
+
+def _tables(facts: Iterable[MatrixComputed]) -> Iterable[Table]:
+    """Give each matrix as text that MLflow shows as a table: the last of a name in a cell."""
+    cells: dict[str, list[str | None]] = defaultdict(list)
+    tables: dict[str, Table] = {}
+    for fact in facts:
+        name, cell = key(fact.name), fact.cell or fact.source_hash
+        if cell not in cells[name]:
+            cells[name].append(cell)
+        turn = cells[name].index(cell) + 1
+        path = f"{name if turn == 1 else f'{name}-{turn}'}.csv"
+        head = ["actual \\ predicted", *map(str, range(len(fact.rows)))]
+        lines = [head, *([str(place), *(f"{item:g}" for item in row)] for place, row in enumerate(fact.rows))]
+        tables[path] = Table(path=path, text="".join(",".join(line) + "\n" for line in lines))
+    return tables.values()
 
 
 def _datasets(facts: Sequence[Fact], kept: Mapping[int, DatasetKept], *, open_: bool) -> Iterable[Dataset]:

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from typing import Any, Literal
 from nbship import journal, names
 from nbship.comparison import Difference, data_differences
 from nbship.errors import InputError, RunError
+from nbship.facts import CellRan, Fact, MatrixComputed, MetricComputed
 from nbship.model import Dataset, Executed, RunRecord
 from nbship.past import PastRun, recorded
 from nbship.record import run_records
@@ -126,7 +127,7 @@ def reproduce(run: PastRun, needed: Needs, folder: Path, *, timeout_s: int = CEL
         place.mkdir(parents=True)
         _copy(run.datasets, folder, place, scratch)
         _execute(needed.cells, place, _environment(scratch, folder), timeout_s)
-        return verdict(run, _record(scratch / "home", run.number))
+        return verdict(run, _record(scratch / "home", run))
 
 
 def _copy(datasets: Sequence[Dataset], folder: Path, place: Path, scratch: Path) -> None:
@@ -191,13 +192,24 @@ def _kernel() -> Any:
     return manager
 
 
-def _record(home: Path, number: int) -> RunRecord:
+def _record(home: Path, run: PastRun) -> RunRecord:
     folders = journal.sessions(home / names.FOLDER_JOURNALS)
-    records = run_records("again", journal.read(folders[-1]).facts, live=False) if folders else []
-    mine = [record for record in records if record.ordinal == number]
+    facts = journal.read(folders[-1]).facts if folders else ()
+    records = run_records("again", list(_in_their_cells(facts, run.history)), live=False)
+    mine = [record for record in records if record.ordinal == run.number]
     if not mine:
         raise RunError("the run was not recorded again", help="is recording switched off in the notebook?")
     return mine[-1]
+
+
+def _in_their_cells(facts: Iterable[Fact], history: Sequence[Executed]) -> Iterable[Fact]:
+    """Give what was measured in the cells of the first time: names of metrics tell one cell from another."""
+    cells = [item.cell for item in history if item.succeeded]
+    ran = 0
+    for fact in facts:
+        ran += isinstance(fact, CellRan)
+        measured = isinstance(fact, MetricComputed | MatrixComputed)
+        yield replace(fact, cell=cells[ran - 1]) if measured and 0 < ran <= len(cells) else fact
 
 
 def verdict(run: PastRun, again: RunRecord) -> Reproduction:

@@ -160,6 +160,7 @@ def _log_files(client: MlflowClient, run_id: str, record: RunRecord) -> None:
         names.ARTIFACT_CELLS: json.dumps([asdict(cell) for cell in record.cells], indent=1),
         names.ARTIFACT_HISTORY: json.dumps(_history(record), indent=1),
     }
+    files |= {f"{names.ARTIFACT_TABLES}/{table.path}": table.text for table in record.tables}
     if record.requirements:
         files[names.ARTIFACT_ENVIRONMENT] = "\n".join(record.requirements) + "\n"
     with tempfile.TemporaryDirectory() as folder:

@@ -112,7 +112,7 @@ def test_a_fit_leaves_class_parameters_and_the_frame(kernel: Any, home: Path) ->
     assert [column.name for column in profile.columns] == ["a", "b"]
     metrics = named(kernel.facts("metric"))
     assert metrics["mae"].value == kernel.shell.user_ns["mae"]
-    assert metrics["model.score"].function == "score"
+    assert metrics["model.score.X"].function == "score"
 
 
 @pytest.mark.usefixtures("data")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nbship_magics import cells
-from nbship_magics.cells import Fit, Score
+from nbship_magics.cells import Fit
 from nbship_magics.extension import without_step
 
 
@@ -43,11 +43,6 @@ def test_secrets_are_not_kept(code: str) -> None:
 )
 def test_a_fit_names_the_estimator_and_its_frame(code: str, fit: Fit) -> None:
     assert cells.read("", code).fits == (fit,)
-
-
-def test_scores_are_found_where_they_are_kept_or_shown() -> None:
-    text = cells.read("", "acc = m.score(X, y)\nprint(m.score(X, y))\nm.score(X, y)")
-    assert text.scores == (Score(estimator="m", target="acc"), Score(estimator="m", target=None))
 
 
 def test_code_that_does_not_parse_says_nothing() -> None:

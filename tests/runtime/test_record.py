@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from nbship.facts import (
     Fact,
     FigureShown,
     FrameProfiled,
+    MatrixComputed,
     MetricComputed,
     ModelKept,
     ModelRegistered,
@@ -44,6 +46,41 @@ def test_a_metric_keeps_each_of_its_values() -> None:
     facts = session(*(MetricComputed(name="mae", value=value, function="f") for value in (2.0, 1.0)))
     (record,) = run_records("s", facts, live=True)
     assert [(item.value, item.step) for item in record.metrics] == [(2.0, 0), (1.0, 1)]
+
+
+def test_each_cells_metric_has_a_name_of_its_own_and_a_cell_run_again_adds_to_its_history() -> None:
+    values = [("a", 0.7), ("b", 0.8), ("a", 0.9), ("c", 0.7)]  # the last is the first, computed again
+    facts = session(
+        *(MetricComputed(name="acc", value=value, function="f", cell=cell) for cell, value in values)
+    )
+    (record,) = run_records("s", facts, live=True)
+    assert [(item.key, item.step, item.value) for item in record.metrics] == [
+        ("acc", 0, 0.7),
+        ("acc/2", 0, 0.8),
+        ("acc", 1, 0.9),
+    ]
+
+
+def test_a_metric_by_hand_stands_apart_and_says_how_it_was_computed() -> None:
+    facts = session(
+        MetricComputed(name="acc", value=0.5, function="accuracy_score"),
+        MetricComputed(name="acc", value=0.5, function="by hand", inferred="(p == y).mean()"),
+    )
+    (record,) = run_records("s", facts, live=True)
+    assert [item.key for item in record.metrics] == ["acc", "inferred/acc"]
+    assert json.loads(record.tags["nbship.inferred"]) == [
+        {"metric": "inferred/acc", "computed": "(p == y).mean()"}
+    ]
+
+
+def test_a_confusion_matrix_is_a_table_the_last_of_its_name_in_a_cell() -> None:
+    rows = [((1.0, 0.0), (0.0, 1.0)), ((2.0, 0.0), (1.0, 1.0))]
+    facts = session(
+        *(MatrixComputed(name="m", function="confusion_matrix", rows=one, cell="a") for one in rows)
+    )
+    (record,) = run_records("s", facts, live=True)
+    (table,) = record.tables
+    assert (table.path, table.text.splitlines()[1:]) == ("m.csv", ["0,2,0", "1,1,1"])
 
 
 def test_the_same_facts_give_the_same_record_and_more_facts_only_add() -> None:
