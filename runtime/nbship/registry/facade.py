@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from nbship import names, packing, store, tracking
 from nbship.drift import DriftReport
 from nbship.errors import DataError, InputError
-from nbship.model import Dataset, ModelVersion, Registration, RunRecord, Stage, Window
+from nbship.model import Dataset, ModelVersion, Registration, RunDetails, RunRecord, Stage, Window
 from nbship.profile import Profile
 from nbship.registry import lifecycle
 from nbship.registry.assignments import Assignments
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Fitted models of one session that are looked for at once.
 _MOST_MODELS = 1000
+_MOST_EXPERIMENTS = 1000
+_RUNS_AT_ONCE = 200
 _NOT_A_SLUG = re.compile(r"[^A-Za-z0-9_\-]+")
 
 
@@ -133,6 +135,18 @@ class Registry:
         run = self._run(version)
         rows = json.loads(run.data.tags.get(names.TAG_DATASETS, "[]")) if run else []
         return [Dataset(name=row["name"], digest=row["digest"], file=row.get("file")) for row in rows]
+
+    def run_details(self, run_ids: Sequence[str]) -> dict[str, RunDetails]:
+        """Give what runs tell of the versions they made, in few questions however many runs there are."""
+        with self._speaking():
+            experiments = [item.experiment_id for item in self.client.search_experiments(max_results=_MOST_EXPERIMENTS)]
+            found: dict[str, RunDetails] = {}
+            for start in range(0, len(run_ids), _RUNS_AT_ONCE):
+                some = ",".join(f"'{_quoted(name)}'" for name in run_ids[start : start + _RUNS_AT_ONCE])
+                query = f"attributes.run_id IN ({some})"
+                for run in self.client.search_runs(experiments, query, max_results=_RUNS_AT_ONCE):
+                    found[run.info.run_id] = _details(run)
+        return found
 
     def register(self, record: RunRecord, registration: Registration, *, run_id: str, blobs: Blobs) -> int:
         """Give the version number of a registration; it is made once, however often this is called."""
@@ -329,6 +343,16 @@ class Registry:
 def tracking_name(model: str) -> str:
     """Give a name that mlflow takes for a logged model: no slash, colon, dot, per cent or quote."""
     return re.sub(r"[/:.%\"']+", "_", model)
+
+
+def _details(run: Run) -> RunDetails:
+    rows = json.loads(run.data.tags.get(names.TAG_DATASETS, "[]"))
+    return RunDetails(
+        run_id=run.info.run_id,
+        ended=run.info.end_time is not None,
+        metrics=dict(sorted(run.data.metrics.items())),
+        datasets=tuple(Dataset(name=row["name"], digest=row["digest"], file=row.get("file")) for row in rows),
+    )
 
 
 def _version(item: MlflowVersion, aliases: Sequence[str]) -> ModelVersion:

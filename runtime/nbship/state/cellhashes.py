@@ -1,0 +1,51 @@
+"""The hashes of a notebook's cells, as a version keeps them and as an open notebook has them now."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from nbship import names
+from nbship.model import ModelVersion
+from nbship.state.documents import Difference
+
+
+def source_hash(source: str) -> str:
+    """Give the short hash of a cell's source, trailing blanks apart.
+
+    >>> source_hash("x = 1  ") == source_hash("x = 1")
+    True
+    """
+    plain = "\n".join(line.rstrip() for line in source.strip().splitlines())
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def hashes_of(version: ModelVersion) -> Mapping[str, str]:
+    """Give the hashes of the cells that made a version, by cell id; none where nobody kept them."""
+    try:
+        found = json.loads(version.tags.get(names.TAG_CELL_HASHES, "{}"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def difference(version: ModelVersion, cells: Sequence[tuple[str, str]]) -> Difference:
+    """Compare the code cells of an open notebook, ``(id, source)`` in order, with those that made a version.
+
+    A cell that was never run when the version was made is not among its cells: it counts as added. Empty cells are
+    no cells.
+    """
+    known = hashes_of(version)
+    if not known:
+        note = f"version {version.version} was registered without the hashes of its cells"
+        return Difference(version=version.version, changed=(), added=(), removed=(), same=0, note=note)
+    now = {name: source_hash(source) for name, source in cells if source.strip()}
+    moved = set(known.values())
+    changed = tuple(name for name, digest in now.items() if name in known and known[name] != digest)
+    added = tuple(name for name, digest in now.items() if name not in known and digest not in moved)
+    gone = (name for name, digest in known.items() if name not in now and digest not in now.values())
+    same = sum(digest in moved for name, digest in now.items() if name not in changed)
+    return Difference(
+        version=version.version, changed=changed, added=added, removed=tuple(gone), same=same, note=None
+    )
