@@ -100,9 +100,8 @@ def status_command(model: str | None, *, as_json: bool) -> None:
         _list_models(Registry(settings).models(), as_json=as_json)
         return
     registry = Registry(settings)
-    shown = state.read(
-        model, "default", settings=settings, open_registry=lambda: registry, now=datetime.now(UTC)
-    )
+    sources = state.Sources(settings, open_registry=lambda: registry)
+    shown = state.read(model, "default", sources=sources, now=datetime.now(UTC))
     if not shown.versions:
         known = ", ".join(registry.models()) or "none yet"
         raise InputError(f"no model {model!r} is registered", help=f"registered models: {known}")

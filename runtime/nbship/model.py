@@ -153,3 +153,13 @@ class ModelVersion:
     run_id: str | None
     source: str | None
     tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDetails:
+    """What a run tells of the versions it made: the last values of its metrics, and the tables that it has read."""
+
+    run_id: str
+    ended: bool
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    datasets: tuple[Dataset, ...] = ()

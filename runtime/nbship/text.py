@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nbship.drift import DriftReport
     from nbship.fingerprint import FileFingerprint
     from nbship.recorded import Comparison
-    from nbship.state import DriftState, ModelState, VersionState
+    from nbship.state import ModelVersion, State, VersionDrift
 
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "blue", "too_few": "bright_black"}
 _NARROW = 40
@@ -110,7 +110,7 @@ def report_lines(report: DriftReport, *, width: int) -> str:
     return f"{head}\n{table(rows)}"
 
 
-def state_lines(state: ModelState, *, width: int) -> str:
+def state_lines(state: State, *, width: int) -> str:
     """Give what ``nbship status MODEL`` shows."""
     parts = [click.style(state.model, bold=True), _versions(state.versions)]
     if not state.store.reachable:
@@ -121,7 +121,7 @@ def state_lines(state: ModelState, *, width: int) -> str:
     return "\n".join(parts)
 
 
-def _versions(versions: Iterable[VersionState]) -> str:
+def _versions(versions: Iterable[ModelVersion]) -> str:
     rows = [["version", "stage", "alias", "registered", "by", "metrics", "learnt from"]]
     for item in versions:
         metrics = ", ".join(f"{name} {_number(value)}" for name, value in item.metrics.items())
@@ -141,7 +141,7 @@ def _versions(versions: Iterable[VersionState]) -> str:
     return table(rows)
 
 
-def _drift(drift: DriftState, width: int) -> str:
+def _drift(drift: VersionDrift, width: int) -> str:
     windows = [item.window for item in drift.windows]
     rows = [["feature", "severity", *windows, "why"]]
     for item in drift.features:

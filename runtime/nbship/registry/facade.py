@@ -139,7 +139,9 @@ class Registry:
     def run_details(self, run_ids: Sequence[str]) -> dict[str, RunDetails]:
         """Give what runs tell of the versions they made, in few questions however many runs there are."""
         with self._speaking():
-            experiments = [item.experiment_id for item in self.client.search_experiments(max_results=_MOST_EXPERIMENTS)]
+            experiments = [
+                item.experiment_id for item in self.client.search_experiments(max_results=_MOST_EXPERIMENTS)
+            ]
             found: dict[str, RunDetails] = {}
             for start in range(0, len(run_ids), _RUNS_AT_ONCE):
                 some = ",".join(f"'{_quoted(name)}'" for name in run_ids[start : start + _RUNS_AT_ONCE])

@@ -48,7 +48,7 @@ def drawn(
     """Draw the drift of a version from its windows and their reports, oldest first."""
     ranked = sorted(reports[-1].features, key=_rank)
     by_name = [{item.feature: item for item in report.features} for report in reports]
-    counts = Counter(item.severity for item in ranked)
+    counts = Counter[str](item.severity for item in ranked)
     shown = ranked if whole else ranked[:MOST_FEATURES]
     features = [
         _feature(item, windows, by_name if whole or place < WITH_HISTORY else by_name[-1:])
@@ -74,7 +74,11 @@ def drawn(
 
 def _rank(item: Found) -> tuple[float, float, str]:
     value = item.decisive.value if item.decisive else None
-    return -RANK[item.severity], -(value or 0.0) * (1.0 if item.importance is None else item.importance), item.feature
+    return (
+        -RANK[item.severity],
+        -(value or 0.0) * (1.0 if item.importance is None else item.importance),
+        item.feature,
+    )
 
 
 def _feature(item: Found, windows: Sequence[Window], by_name: Sequence[dict[str, Found]]) -> FeatureDrift:

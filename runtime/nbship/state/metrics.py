@@ -10,7 +10,19 @@ from typing import Literal
 from nbship.state.documents import KeyMetric
 
 #: What people look at first, in this order; matched against the end of a metric's name.
-_FIRST = ("auc", "roc_auc", "f1", "f1_macro", "balanced_accuracy", "accuracy", "r2", "mae", "rmse", "mse", "log_loss")
+_FIRST = (
+    "auc",
+    "roc_auc",
+    "f1",
+    "f1_macro",
+    "balanced_accuracy",
+    "accuracy",
+    "r2",
+    "mae",
+    "rmse",
+    "mse",
+    "log_loss",
+)
 _LOWER = re.compile(
     r"(^|_)(mae|mse|rmse|mape|smape|rmsle|error|loss|log_loss|logloss|deviance|brier|perplexity|aic|bic)($|_)"
 )

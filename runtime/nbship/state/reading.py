@@ -16,6 +16,7 @@ from nbship.state import coding, memory, standing
 from nbship.state.cellhashes import hashes_of
 from nbship.state.documents import (
     SCHEMA,
+    Alert,
     Assignment,
     HistoryEntry,
     ModelVersion,
@@ -56,8 +57,9 @@ def _current(model: str, profile: str, sources: Sources, store: Store) -> State:
     problems: list[Problem] = []
     assignment = standing.guarded(lambda: standing.assignment(sources, model), None, problems)
     no_history: tuple[HistoryEntry, ...] = ()
+    no_alerts: tuple[Alert, ...] = ()
     history = standing.guarded(lambda: standing.history(sources, model), no_history, problems)
-    alerts = standing.guarded(lambda: standing.alerts(sources, model, problems), (), problems)
+    alerts = standing.guarded(lambda: standing.alerts(sources, model, problems), no_alerts, problems)
     champion = _champion(found, assignment)
     before = _champion_before(champion, history)
     return _sealed(
@@ -109,7 +111,9 @@ def _versions(
                 created_by=item.created_by,
                 run_id=item.run_id,
                 metrics={key: _finite(value) for key, value in metrics[item.version].items()},
-                datasets=tuple(NamedDigest(name=d.name, digest=d.digest) for d in run.datasets) if run else (),
+                datasets=tuple(NamedDigest(name=d.name, digest=d.digest) for d in run.datasets)
+                if run
+                else (),
                 notebook=NotebookName(
                     id=item.tags.get(names.TAG_NOTEBOOK_ID), name=item.tags.get(names.TAG_NOTEBOOK_NAME)
                 ),
