@@ -17,6 +17,7 @@ ENV_STATE_URL: Final = (
 )
 ENV_POLICY: Final = "NBSHIP_POLICY"  # the organisation's policy: a path or an address
 ENV_WEBHOOK_SECRET: Final = "NBSHIP_WEBHOOK_SECRET"  # noqa: S105  # the name of what webhooks are signed with
+ENV_PANEL: Final = "NBSHIP_PANEL"  # JSON: what the Jupyter server's configuration lets its worker open
 ENV_WORKER: Final = "NBSHIP_WORKER"  # "off": kernels start no worker
 ENV_TRACKING_URI: Final = "MLFLOW_TRACKING_URI"
 ENV_RUN_ID: Final = "MLFLOW_RUN_ID"
@@ -24,6 +25,7 @@ ENV_STEP_SUMMARY: Final = "GITHUB_STEP_SUMMARY"  # GitHub shows what is appended
 
 # Entry-point groups.
 GROUP_COMMANDS: Final = "nbship.commands"
+GROUP_QUESTIONS: Final = "nbship.questions"
 GROUP_IPYTHON: Final = "nbship.ipython"
 
 # Folders and files in home.

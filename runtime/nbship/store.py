@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import sqlite3
 import time
 import urllib.error
@@ -35,6 +36,10 @@ _BROKEN = 500
 _MAKING_TABLES_S = 120.0
 #: What stands in an address in place of a password.
 HIDDEN = ":***@"
+_SECRET_NAME = re.compile(r"(TOKEN|PASSWORD|SECRET|KEY|CREDENTIALS)$")
+_LEAST_SECRET = 6
+_CREDENTIALS = re.compile(r"://[^/@\s]+@")
+_SECRET_QUERY = re.compile(r"\b(token|password|secret|key|signature|sig)=[^&\s\"']+", re.IGNORECASE)
 #: What a store says of one request, not of itself: asking again would change nothing.
 _REFUSALS = frozenset({400, 404, 409, 422})
 _OF_THE_VALUE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -156,6 +161,19 @@ def shown(uri: str) -> str:
     if parts.password is None:
         return uri
     return uri.replace(f":{parts.password}@", HIDDEN)
+
+
+def masked(text: str) -> str:
+    """Give a text without secrets: passwords in addresses, and what the environment keeps under such a name.
+
+    >>> masked("GET https://ada:hunter2@mlflow.example/x?token=abc failed")
+    'GET https://***@mlflow.example/x?token=*** failed'
+    """
+    for name, value in os.environ.items():
+        if _SECRET_NAME.search(name) and len(value) >= _LEAST_SECRET:
+            text = text.replace(value, "***")
+    text = _CREDENTIALS.sub("://***@", text)
+    return _SECRET_QUERY.sub(r"\1=***", text)
 
 
 def _unreachable(uri: str, reason: str) -> StoreError:

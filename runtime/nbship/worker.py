@@ -1,13 +1,7 @@
 """The process that speaks MLflow for everybody else: ``python -m nbship.worker carry | answer``.
 
-``carry`` carries journals into their stores as `nbship.carrier` says. ``answer`` reads one JSON question per line from stdin and
-writes one JSON answer per line to stdout until stdin closes::
-
-    {"id": 1, "ask": "state", "model": "bikeshare", "profile": "default"}
-    {"id": 1, "ok": true, "result": {...}}
-    {"id": 2, "ok": false, "error": {"what": "...", "where": null, "help": "..."}}
-
-``ask`` is ``state`` (the document of `nbship.state`), ``models`` (names) or ``health`` (versions; never touches MLflow).
+``carry`` carries journals into their stores as `nbship.carrier` says. ``answer`` answers the questions on stdin, one
+JSON object per line, as `nbship.answering` says, until stdin closes.
 """
 
 from __future__ import annotations
@@ -18,17 +12,14 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from nbship import __version__, config, names
-from nbship.errors import InputError, NbshipError
+from nbship import config, names
+from nbship.errors import NbshipError
 
 if TYPE_CHECKING:
     from nbship.config import Config
-    from nbship.registry import Registry
 
 _log = logging.getLogger("nbship.worker")
 _LAST_WORDS_S = 1.0
@@ -63,6 +54,8 @@ def main(arguments: list[str]) -> int:
         case ["carry", *experiment]:
             return _carry(experiment)
         case ["answer"]:
+            from nbship.answering import answer
+
             return answer(sys.stdin, sys.stdout)
         case _:
             sys.stderr.write("usage: python -m nbship.worker carry | answer\n")
@@ -89,93 +82,6 @@ def _begin_anew() -> None:
     """Give back what mlflow has taken: the same process, as it was when it began."""
     if os.name == "posix" and "mlflow" in sys.modules:
         os.execv(sys.executable, [sys.executable, "-m", "nbship.worker", *sys.argv[1:]])  # noqa: S606  # ourselves
-
-
-def answer(questions: IO[str], answers: IO[str]) -> int:
-    """Answer questions, one JSON object per line, until there are no more."""
-    service = _Service()
-    with contextlib.redirect_stdout(sys.stderr):  # libraries that print must not break the answers
-        for line in questions:
-            if line.strip():
-                answers.write(json.dumps(service.reply(line), separators=(",", ":")) + "\n")
-                answers.flush()
-    return 0
-
-
-class _Service:
-    """Keeps one connection per tracking store, because opening one takes seconds."""
-
-    def __init__(self) -> None:
-        self._registries: dict[str, Registry] = {}
-
-    def reply(self, line: str) -> dict[str, Any]:
-        number: Any = None
-        try:
-            question = _question(line)
-            number = question.get("id")
-            return {"id": number, "ok": True, "result": self._result(question)}
-        except NbshipError as error:
-            told = {"what": error.what, "where": error.where, "help": error.help}
-            return {"id": number, "ok": False, "error": told}
-        except Exception as error:  # noqa: BLE001  # one odd question must not end the service
-            _log.exception("a question could not be answered")
-            told = {
-                "what": f"{type(error).__name__}: {error}",
-                "where": None,
-                "help": "this is a defect: please report it",
-            }
-            return {"id": number, "ok": False, "error": told}
-
-    def _result(self, question: Mapping[str, Any]) -> Any:
-        asks: dict[str, Callable[[Mapping[str, Any]], Any]] = {
-            "health": lambda _: {"version": __version__, "python": sys.version.split()[0]},
-            "models": self._models,
-            "state": self._state,
-        }
-        ask = question.get("ask")
-        if not isinstance(ask, str) or ask not in asks:
-            raise InputError(f"unknown question {ask!r}", help=f"ask one of: {', '.join(asks)}")
-        return asks[ask](question)
-
-    def _models(self, question: Mapping[str, Any]) -> list[str]:
-        return self._registry(config.load(profile=question.get("profile"))).models()
-
-    def _state(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        from nbship import state
-
-        model = question.get("model")
-        if not isinstance(model, str) or not model:
-            raise InputError("which model?", help='ask with "model": "NAME"')
-        profile = question.get("profile") or "default"
-        settings = config.load(profile=profile)
-        return state.read(
-            model,
-            profile,
-            settings=settings,
-            open_registry=lambda: self._registry(settings),
-            now=datetime.now(UTC),
-        ).to_json()
-
-    def _registry(self, settings: Config) -> Registry:
-        from nbship.registry import Registry
-        from nbship.store import probe
-
-        known = self._registries.get(settings.tracking_uri)
-        if known is not None:
-            probe(settings.tracking_uri)  # a server that has gone away is told at once
-            return known
-        opened = self._registries[settings.tracking_uri] = Registry(settings)
-        return opened
-
-
-def _question(line: str) -> Mapping[str, Any]:
-    try:
-        question = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"not JSON: {error}") from error
-    if not isinstance(question, dict):
-        raise InputError("a question is a JSON object")
-    return question
 
 
 class Answers:

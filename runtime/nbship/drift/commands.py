@@ -120,7 +120,7 @@ def _with_model(model: str, current: Path, window: str | None) -> _Compared:
         for head, path in registry.windows(version)
         if head.window != name
     ]
-    registry.record_drift(version, name, report, at=datetime.now(UTC))
+    registry.record_drift(version, name, report, at=datetime.now(UTC), current=now)
     click.echo(f"recorded with version {version.version} of {model}", err=True)
     title = f"{model}, version {version.version}: {name}"
     return _Compared(title=title, report=report, reference=known, current=now, history=history)

@@ -191,8 +191,19 @@ class Registry:
             place = self.client.get_logged_model(version.source.rpartition("/")[2]).artifact_location
         return Profile.from_json(self._artifact(f"{place.rstrip('/')}/{names.ARTIFACT_PROFILE}"))
 
-    def record_drift(self, version: ModelVersion, window: str, report: DriftReport, *, at: datetime) -> None:
-        """Keep a report with its version: the whole as an artifact of the run, its head as a tag."""
+    def record_drift(
+        self,
+        version: ModelVersion,
+        window: str,
+        report: DriftReport,
+        *,
+        at: datetime,
+        current: Profile | None = None,
+    ) -> None:
+        """Keep a report with its version: the whole as an artifact of the run, its head as a tag.
+
+        ``current`` is what was compared, counted: with it the panel can show a feature's bins.
+        """
         slug = _NOT_A_SLUG.sub("_", window)[:100] or "_"
         head = Window(
             window=window,
@@ -204,6 +215,8 @@ class Registry:
         path = f"{names.ARTIFACT_DRIFT}/v{version.version}/{slug}.json"
         with self.speaking():
             self._put(version, path, {"window": window, "at": head.at, **report.to_json()})
+            if current is not None:
+                self._put(version, _profile_path(path), current.to_json())
             tag = {"window": window, "at": head.at, "rows": head.rows, "reference_rows": head.reference_rows}
             self._tag(
                 version,
@@ -247,6 +260,15 @@ class Registry:
     def _unknown(self, model: str) -> InputError:
         known = ", ".join(self.models()) or "none yet"
         return InputError(f"no model {model!r} is registered", help=f"registered models: {known}")
+
+    def current(self, version: ModelVersion, path: str) -> Profile | None:
+        """Give what the report at ``path`` was made of, counted; None where that was not kept."""
+        kept = _profile_path(path)
+        with self.speaking():
+            there = self.client.list_artifacts(version.run_id or "", path.rpartition("/")[0])
+        if kept not in {item.path for item in there}:
+            return None
+        return Profile.from_json(self._artifact(f"runs:/{version.run_id}/{kept}"))
 
     def speaking(self) -> Any:
         """Turn what MLflow's client raises into a StoreError."""
@@ -340,6 +362,10 @@ class Registry:
         with self.speaking(), tempfile.TemporaryDirectory() as folder:
             path = download_artifacts(uri, dst_path=folder, tracking_uri=self.config.tracking_uri)
             return cast("Mapping[str, Any]", json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def _profile_path(report: str) -> str:
+    return f"{report.removesuffix('.json')}.profile.json"
 
 
 def tracking_name(model: str) -> str:

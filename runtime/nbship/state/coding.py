@@ -20,9 +20,9 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return _adapters[kind]
 
 
-def encoded(document: Any) -> bytes:
-    """Give a document as JSON, on one line; infinities and NaN are null."""
-    return _adapter(type(document)).dump_json(document)
+def encoded(document: Any, *, without: str | None = None) -> bytes:
+    """Give a document as JSON, on one line, but for the field ``without``; infinities and NaN are null."""
+    return _adapter(type(document)).dump_json(document, exclude={without} if without else None)
 
 
 def decoded(kind: type[_T], content: bytes | str) -> _T:
