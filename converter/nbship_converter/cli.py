@@ -53,6 +53,7 @@ from nbship_converter.show import PASSES, Pass, as_text, shown
 @click.option("--timeout", default=CELL_TIMEOUT_S, show_default=True, help="Seconds that one cell may take.")
 @click.option("--yes", is_flag=True, help="Run a notebook that writes to databases or the network.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--progress", is_flag=True, help="Say each step as it begins, as a line of JSON on stderr.")
 def export_command(
     notebook: Path,
     destination: Path | None,
@@ -67,6 +68,7 @@ def export_command(
     timeout: int,
     yes: bool,
     as_json: bool,
+    progress: bool,
 ) -> None:
     """Export NOTEBOOK as a typed, tested package, and prove that it computes what the notebook does.
 
@@ -83,6 +85,7 @@ def export_command(
         yes=yes,
         timeout_s=timeout,
         say=lambda text: click.echo(text, err=True),
+        at=_say_step if progress else lambda *_: None,
     )
     if (show is None) == (destination is None):
         raise click.UsageError("Give --to DIR to export the notebook, or --show to look at it; one of them.")
@@ -102,6 +105,10 @@ def export_command(
             )
     if exported.failed:
         raise SystemExit(1)
+
+
+def _say_step(step: str, detail: str | None) -> None:
+    click.echo(json.dumps({"step": step, **({"detail": detail} if detail else {})}), err=True)
 
 
 def _report(exported: Exported) -> str:

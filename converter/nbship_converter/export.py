@@ -73,6 +73,9 @@ class Options:
     versioned: bool = True  # whether a new folder becomes a git repository
     timeout_s: int = CELL_TIMEOUT_S
     say: Callable[[str], None] = lambda _: None
+    at: Callable[[str, str | None], None] = lambda *_: (
+        None
+    )  # told of each step as it begins, and how far it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +132,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
     WriteError for a destination that holds other files, RunError when the notebook does not run; in each case nothing
     is written. Where an earlier export lies, the new one is merged into it.
     """
+    options.at("read", None)
     content = load(notebook)
     settings = config.load(start=notebook.parent.resolve())
     check_destination(destination)
@@ -138,6 +142,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
     lifted = lift_secrets(parsed)
     parsed, run, ordered = _clean(notebook, lifted.notebook, options)
     findings += [*lifted.findings, *ordered]
+    options.at("compile", None)
     program, found = compile_notebook(parsed, run.facts if run else None)
     data = data_files(notebook.parent, run.facts) if run else {}
     findings += contract_findings(run.facts if run else None, data)
@@ -158,12 +163,14 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
         else {},
     )
     with stage(destination) as staged:
+        options.at("write", None)
         repository = staged / "repository"
         fill(repository, sources(plan))
         findings += [*found, *polish(repository), *settle(repository, plan.package, python=options.python)]
         verification = Verification(names=dict.fromkeys(program.results, "unchecked"), ran=False)
         if run is not None and options.verify:
             options.say("running the package and comparing")
+            options.at("compare", None)
             verification, found = prove(
                 plan, run, repository / "src", again=lambda seed: _run(notebook, parsed, options, seed=seed)
             )
@@ -172,6 +179,7 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
             found = [
                 Finding(code="NB404", message=f"the package was not compared with the notebook{unknown}")
             ]
+        options.at("tests", None)
         observed = _observed(plan, repository) if verification.ran else Observation()
         found += untested(program, verification, observed) if verification.ran else []
         found += serve(plan, repository, verification, options.say)
@@ -183,11 +191,13 @@ def export(notebook: Path, destination: Path, options: Options) -> Exported:
             repository,
             {"pyproject.toml": with_thresholds(settled, verification.measures, plan.facts).encode()},
         )
+        options.at("lock", None)
         locks = _locked(repository, destination, plan.facts, options)
         fill(repository, {name: text.encode() for name, text in locks.files.items()})
         ignored = (repository / ".gitignore").read_bytes() + shared.ignored().encode()
         fill(repository, {**delivered, ".gitignore": ignored})
         findings += [*found, *polish(repository), *_pointed(shared), *locks.findings]
+        options.at("place", None)
         placed = place(
             repository,
             destination,
@@ -260,9 +270,11 @@ def _run(path: Path, parsed: Notebook, options: Options, *, seed: int = SEED) ->
             help="Export with --yes if it may do that again, with --no-run, or tag the cell `skip`.",
         )
     options.say(f"running {path.name} in a fresh kernel")
+    options.at("run", None)
     total = sum(1 for cell in parsed.cells if cell.source.strip())
 
     def progress(done: int, _: int) -> None:
+        options.at("run", f"{done} of {total} cells")
         if done and done % 10 == 0:
             options.say(f"  {done} of {total} cells")
 

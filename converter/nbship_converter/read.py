@@ -32,6 +32,11 @@ def load(path: Path) -> dict[str, Any]:
             where=str(path),
             help="Give an .ipynb file or a py:percent script.",
         ) from error
+    return check_format(content, path)
+
+
+def check_format(content: object, path: Path) -> dict[str, Any]:
+    """Give what was read as a notebook's JSON, or raise InputError that says what it is instead."""
     if not isinstance(content, dict) or "nbformat" not in content:
         raise InputError(
             "this is not a notebook (no nbformat)",
@@ -43,6 +48,11 @@ def load(path: Path) -> dict[str, Any]:
             f"the notebook is in format {content['nbformat']}, not 4",
             where=str(path),
             help=f"Upgrade it first: jupyter nbconvert --to notebook --nbformat 4 {path.name}",
+        )
+    rows = content.setdefault("cells", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(
+            "the notebook's cells are no list of cells", where=str(path), help="Open and save it."
         )
     _check_language(content, path)
     return content

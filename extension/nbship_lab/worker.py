@@ -1,7 +1,8 @@
 """The long-lived process that knows the registry, spoken to in JSON lines.
 
-One line asks, one line answers, joined by ``id``; answers may come in any order. The process starts with
-the first question, is started again (with a growing pause) after it died, and ends with its stdin.
+One line asks, one line answers, joined by ``id``; answers may come in any order. A large document comes on the line
+behind its answer and is passed on unread. The process starts with the first question, is started again (with a growing
+pause) after it died, and ends with its stdin.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from nbship.store import masked
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from logging import Logger, LoggerAdapter
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -24,6 +27,9 @@ Condition = Literal["idle", "starting", "ready", "stopped"]
 
 #: An answer larger than this ends the worker: the browser could not show it anyway.
 MAX_ANSWER_BYTES = 16 * 2**20
+#: What the worker's errors are called where asking again would change nothing.
+_OF_THE_QUESTION = frozenset({"InputError", "DataError"})
+_LONGEST_LOGGED = 500
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
 GOODBYE_S = 2.0
@@ -31,11 +37,20 @@ GOODBYE_S = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What happened, where, and what to do about it."""
+    """What happened, where, and what to do about it; ``refused`` where it was the question that was wrong."""
 
     what: str
     where: str | None = None
     help: str | None = None
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer, and the document that came behind it, if one did."""
+
+    told: JsonObject
+    body: bytes | None = None
 
 
 class WorkerError(Exception):
@@ -49,11 +64,14 @@ class WorkerError(Exception):
 class Worker:
     """A worker process that is there when somebody asks."""
 
-    def __init__(self, command: Sequence[str], *, log: Logger | LoggerAdapter[Any]) -> None:
+    def __init__(
+        self, command: Sequence[str], *, log: Logger | LoggerAdapter[Any], environment: Mapping[str, str]
+    ) -> None:
         self._command = list(command)
+        self._environment = dict(environment)
         self._log = log
         self._ids = count(1)
-        self._waiting: dict[int, asyncio.Future[JsonObject]] = {}
+        self._waiting: dict[int, asyncio.Future[Reply]] = {}
         self._process: Process | None = None
         self._listeners: list[asyncio.Task[None]] = []
         self._start = asyncio.Lock()
@@ -74,11 +92,15 @@ class Worker:
         """The running process, if there is one."""
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
-    async def ask(self, ask: str, *, deadline_s: float, **about: str) -> JsonObject:
+    async def ask(self, ask: str, *, deadline_s: float, **about: object) -> Any:
         """The worker's ``result``; raises WorkerError if it refuses, dies, or is not done in time."""
+        return (await self.reply(ask, deadline_s=deadline_s, **about)).told.get("result")
+
+    async def reply(self, ask: str, *, deadline_s: float, **about: object) -> Reply:
+        """The whole answer; raises WorkerError if it refuses, dies, or is not done in time."""
         process = await self._running()
         number = next(self._ids)
-        answer: asyncio.Future[JsonObject] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
             async with asyncio.timeout(deadline_s):
@@ -93,10 +115,9 @@ class Worker:
             ) from None
         finally:
             self._waiting.pop(number, None)
-        if reply.get("ok") is True and isinstance(reply.get("result"), dict):
-            result: JsonObject = reply["result"]
-            return result
-        raise WorkerError(_refusal(reply.get("error")))
+        if reply.told.get("ok") is True:
+            return reply
+        raise WorkerError(_refusal(reply.told.get("error")))
 
     async def stop(self) -> None:
         """End the process: politely by closing its stdin, then by signal."""
@@ -125,7 +146,12 @@ class Worker:
         self._last_words = ""
         try:
             process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=PIPE, stdout=PIPE, stderr=PIPE, limit=MAX_ANSWER_BYTES
+                *self._command,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE,
+                limit=MAX_ANSWER_BYTES,
+                env=self._environment,
             )
         except OSError as error:
             self._last_words = str(error)
@@ -147,7 +173,11 @@ class Worker:
         assert process.stdout is not None
         try:
             async for line in process.stdout:
-                self._hear(line)
+                reply = self._heard(line)
+                if reply is not None and reply.get("body") is True:
+                    self._hand_over(Reply(told=reply, body=(await process.stdout.readline()).rstrip()))
+                elif reply is not None:
+                    self._hand_over(Reply(told=reply))
         except ValueError:  # asyncio's word for a line beyond the limit
             self._last_words = f"an answer was larger than {MAX_ANSWER_BYTES} bytes"
         await _ended(process)
@@ -162,20 +192,26 @@ class Worker:
     async def _listen_to_errors(self, process: Process) -> None:
         assert process.stderr is not None
         async for line in process.stderr:
-            text = line.decode(errors="replace").strip()
+            text = masked(line.decode(errors="replace").strip())
             if text:
                 self._last_words = text
                 self._log.debug("nbship worker: %s", text)
 
-    def _hear(self, line: bytes) -> None:
+    def _heard(self, line: bytes) -> JsonObject | None:
+        """The answer that a line is; None for what a library prints."""
         try:
             reply = json.loads(line)
-            answer = self._waiting.get(reply["id"])
-        except (ValueError, TypeError, KeyError):
-            self._log.debug("nbship worker: %r", line)  # a library that prints
-            return
+        except ValueError:
+            reply = None
+        if isinstance(reply, dict) and isinstance(reply.get("id"), int):
+            return reply
+        self._log.debug("nbship worker: %s", masked(repr(line[:_LONGEST_LOGGED])))
+        return None
+
+    def _hand_over(self, reply: Reply) -> None:
         self._answered = True
         self._deaths = 0
+        answer = self._waiting.get(reply.told["id"])
         if answer is not None and not answer.done():
             answer.set_result(reply)
 
@@ -201,7 +237,10 @@ def _refusal(error: object) -> Failure:
         return value if isinstance(value, str) else None
 
     return Failure(
-        what=text("what") or "The nbship worker could not answer", where=text("where"), help=text("help")
+        what=text("what") or "The nbship worker could not answer",
+        where=text("where"),
+        help=text("help"),
+        refused=text("kind") in _OF_THE_QUESTION,
     )
 
 

@@ -78,11 +78,11 @@ class Service:
             question = _question(line)
             return _told(question, self._result(question))
         except NbshipError as error:
-            return _refused(question, error.what, error.where, error.help)
+            return _refused(question, error)
         except Exception as error:  # noqa: BLE001  # one odd question must not end the service
             _log.exception("a question could not be answered")
             what = f"{type(error).__name__}: {error}"
-            return _refused(question, what, None, "this is a defect: please report it")
+            return _refused(question, NbshipError(what, help="this is a defect: please report it"))
 
     def _result(self, question: Mapping[str, Any]) -> Any:
         ask = question.get("ask")
@@ -164,10 +164,10 @@ def _plain(result: Any) -> Any:
     return coding.plain(result)
 
 
-def _refused(question: Mapping[str, Any], what: str, where: str | None, help: str | None) -> str:  # noqa: A002  # the word users see
-    told = {"what": what, "where": where, "help": help}
-    error = {name: store.masked(text) if text else None for name, text in told.items()}
-    return _line({"id": question.get("id"), "ok": False, "error": error})
+def _refused(question: Mapping[str, Any], error: NbshipError) -> str:
+    told = {"what": error.what, "where": error.where, "help": error.help, "kind": type(error).__name__}
+    shown = {name: store.masked(text) if text else None for name, text in told.items()}
+    return _line({"id": question.get("id"), "ok": False, "error": shown})
 
 
 def _line(document: Any) -> str:

@@ -20,7 +20,12 @@ def jp_server_config(orders: Any) -> dict[str, Any]:
             "allow_unauthenticated_access": False,
             "reraise_server_extension_failures": True,
         },
-        "NbshipLab": {"worker_command": orders.command, "deadline_s": 1.5, "patience_s": 5.0},
+        "NbshipLab": {
+            "worker_command": orders.command,
+            "deadline_s": 1.5,
+            "patience_s": 5.0,
+            "refresh_s": 0.0,
+        },
     }
 
 
@@ -60,7 +65,14 @@ async def test_a_user_who_may_not_read_is_refused(jp_serverapp: Any, jp_fetch: A
 
 async def test_health_tells_the_version_and_starts_nothing(jp_fetch: Any, orders: Any) -> None:
     response = await jp_fetch("nbship", "api", "health")
-    assert json.loads(response.body) == {"version": __version__, "schema": 1, "worker": "idle"}
+    assert json.loads(response.body) == {
+        "version": __version__,
+        "schema": 2,
+        "worker": "idle",
+        "permissions": {"read": True, "write": True, "execute": True},
+        "profiles": ["default"],
+        "events": "urn:nbship:lab:v1",
+    }
     assert orders.starts == 0
 
 
@@ -70,7 +82,13 @@ async def test_the_state_is_the_workers_document(jp_fetch: Any, orders: Any) -> 
     assert json.loads(response.body) == orders.state
     question = orders.asked[0]
     del question["id"]
-    assert question == {"ask": "state", "model": "bikeshare", "profile": "default"}
+    assert question == {
+        "ask": "state",
+        "model": "bikeshare",
+        "profile": "default",
+        "apart": True,
+        "known": None,
+    }
 
 
 async def test_an_unchanged_state_is_not_sent_again(jp_fetch: Any, orders: Any) -> None:
@@ -144,10 +162,24 @@ async def test_a_refusal_is_told_with_its_remedy(jp_fetch: Any, orders: Any) -> 
     assert told == {"error": error}
 
 
+async def test_a_known_state_is_not_asked_for_whole_again(jp_fetch: Any, orders: Any) -> None:
+    first = await state_of(jp_fetch)
+    again = await state_of(jp_fetch)
+    assert again.body == first.body
+    assert [question["known"] for question in orders.asked] == [None, "5f0c6a1e"]
+
+
+async def test_a_worker_of_another_version_is_told_with_the_remedy(jp_fetch: Any, orders: Any) -> None:
+    orders.path.write_text(json.dumps({"results": {"state": {"schema": 1}}}))
+    code, told = await refused(state_of(jp_fetch))
+    assert code == 503
+    assert "the same version of nbship in both environments" in told["error"]["help"]
+
+
 async def test_a_store_that_is_away_leaves_the_last_known_state(jp_fetch: Any, orders: Any) -> None:
     await state_of(jp_fetch)
     store = {"reachable": False, "message": "connection refused", "as_of": "2026-11-23T00:00:00+00:00"}
-    empty = {**orders.state, "store": store, "versions": [], "drift": []}
+    empty = {**orders.state, "revision": "empty", "store": store, "versions": [], "drift": []}
     orders.path.write_text(json.dumps({"result": empty}))
     told = json.loads((await state_of(jp_fetch)).body)
     assert told["store"]["message"] == "connection refused"
@@ -194,4 +226,4 @@ async def test_names_of_other_languages_are_names(jp_fetch: Any, orders: Any) ->
 def _rested(jp_serverapp: Any) -> None:
     """Let the worker's rest be over without sleeping through it."""
     (app,) = jp_serverapp.extension_manager.extension_apps["nbship_lab"]
-    app.worker._rest_until = 0.0
+    app.running.worker._rest_until = 0.0

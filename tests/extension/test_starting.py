@@ -45,7 +45,7 @@ async def test_a_first_question_is_told_that_the_worker_starts(jp_fetch: Any, or
 async def test_the_worker_ends_with_the_server(jp_fetch: Any, jp_serverapp: Any) -> None:
     await jp_fetch("nbship", "api", "state", params={"model": "bikeshare"})
     (app,) = jp_serverapp.extension_manager.extension_apps["nbship_lab"]
-    pid = app.worker.pid
+    pid = app.running.worker.pid
     assert pid is not None
     await jp_serverapp.extension_manager.stop_all_extensions()
     with pytest.raises(ProcessLookupError):
