@@ -82,6 +82,7 @@ class JobsHandler(Handler):
             command=(*self.lab.cli, *words),
             folder=notebook.parent,
             place=str(target),
+            path=path,
             reading=lambda found: {**found, "path": paths.shown(root, str(found.get("path", "")))},
         )
 
@@ -97,6 +98,7 @@ class JobsHandler(Handler):
             command=(*self.lab.cli, "retrain", asked["model"], "--json"),
             folder=self._root() or Path.cwd(),
             place=asked["model"],
+            model=asked["model"],
             environment={"MLFLOW_TRACKING_URI": uri} if uri else {},
         )
 

@@ -50,6 +50,8 @@ class Order:
     command: tuple[str, ...]
     folder: Path
     place: str
+    path: str | None = None
+    model: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     reading: Callable[[JsonObject], JsonObject] = dict
 
@@ -79,6 +81,8 @@ class Job:
             "kind": self.order.kind,
             "state": self.state,
             "title": self.order.title,
+            "path": self.order.path,
+            "model": self.order.model,
             "by": self.order.by,
             "started": self.started,
             "ended": self.ended,

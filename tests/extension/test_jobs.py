@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from tornado.httpclient import HTTPClientError
 
+from nbship.state import coding, documents
+
 FAKE = Path(__file__).parent / "fake_cli.py"
 RESULT = {
     "package": "churn",
@@ -125,7 +127,8 @@ async def test_an_export_runs_the_command_and_gives_what_it_proved(
     code, job = await server("jobs", export(yes=True))
     assert (code, job["state"], job["kind"]) == (202, "running", "export")
     done = await ended(server, job)
-    assert (done["state"], done["error"]) == ("done", None)
+    coding.decoded(documents.Job, json.dumps(done))  # nothing but what the contract says
+    assert (done["state"], done["error"], done["path"]) == ("done", None, "work/churn.ipynb")
     assert done["result"] == {**RESULT, "path": "churn"}
     assert [step["state"] for step in done["steps"][:4]] == ["done", "done", "done", "skipped"]
     assert done["steps"][1]["detail"] == "3 of 4 cells"

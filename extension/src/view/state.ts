@@ -381,12 +381,18 @@ export interface ExportResult {
   files: string[];
 }
 
-/** Long work that goes on while nobody looks. ``log`` is how many bytes it has said. */
+/**
+ * Long work that goes on while nobody looks: of the notebook at ``path``, or of ``model``.
+ *
+ * ``log`` is how many characters it has said.
+ */
 export interface Job {
   id: string;
   kind: JobKind;
   state: JobState;
   title: string;
+  path: string | null;
+  model: string | null;
   by: string;
   started: string;
   ended: string | null;

@@ -460,12 +460,17 @@ class ExportResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Long work that goes on while nobody looks. ``log`` is how many bytes it has said."""
+    """Long work that goes on while nobody looks: of the notebook at ``path``, or of ``model``.
+
+    ``log`` is how many characters it has said.
+    """
 
     id: str
     kind: JobKind
     state: JobState
     title: str
+    path: str | None
+    model: str | None
     by: str
     started: str
     ended: str | None
