@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbship.facts import Scalar
+from nbship.sourcehash import source_hash
 from nbship_magics.redaction import kept_value
 from nbship_magics.words import speaks_of_training
 
@@ -50,12 +50,6 @@ class CellText:
     constants: tuple[tuple[str, Scalar], ...]
     choices: tuple[tuple[str, Scalar | Named], ...]
     fits: tuple[Fit, ...]
-
-
-def source_hash(source: str) -> str:
-    """Give the short hash of a cell's source, trailing blanks apart."""
-    plain = "\n".join(line.rstrip() for line in source.strip().splitlines())
-    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def step_of(source: str) -> str | None:

@@ -166,7 +166,8 @@ class Magics:
         try:
             from nbship_magics import panel
 
-            return panel.view(self._asked().ask(ask="state", model=model, profile="default"))
+            asked = self._asked()
+            return panel.view(asked.ask(ask="state", model=model, profile="default"), asked.ask)
         except (OSError, ValueError) as error:
             raise UsageError(f"%ship status: the worker does not answer: {error}") from None
 

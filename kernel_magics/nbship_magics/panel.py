@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from nbship.errors import InputError, NbshipError
 
 _SCRIPT = Path(__file__).parent / "static" / "widget.js"
 _COLOURS = {
@@ -17,18 +19,29 @@ _COLOURS = {
     "too_few": "#757575",
 }
 _DIGEST = 15
+#: A table in a cell stays one that can be read.
+_MOST_WINDOWS = 6
+_MOST_FEATURES = 30
+_MOST_VERSIONS = 20
 
 
-def view(state: Mapping[str, Any]) -> Any:
-    """Give something that shows the state of a model in any front end."""
+#: What the view may ask the kernel; actions are the sidebar's, whose server knows who may do them.
+ASKS = ("drift", "feature")
+Ask = Callable[..., Any]
+
+
+def view(state: Mapping[str, Any], ask: Ask | None = None) -> Any:
+    """Give something that shows the state of a model in any front end; ``ask`` answers what the view asks on."""
     try:
-        return _widget(state) if _SCRIPT.is_file() else Panel(state=state)
+        return _widget(state, ask) if _SCRIPT.is_file() else Panel(state=state)
     except ImportError:
         return Panel(state=state)
 
 
-def _widget(state: Mapping[str, Any]) -> Any:
+def _widget(state: Mapping[str, Any], ask: Ask | None) -> Any:
+    """Give the sidebar's view within ipywidgets' own controls, and with the plain table for who cannot show it."""
     import anywidget
+    import ipywidgets
     import traitlets
 
     class StatusWidget(anywidget.AnyWidget):
@@ -36,8 +49,60 @@ def _widget(state: Mapping[str, Any]) -> Any:
 
         _esm = _SCRIPT
         state = traitlets.Dict().tag(sync=True)
+        asks = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
-    return StatusWidget(state=dict(state))
+    shown = StatusWidget(state=dict(state), asks=list(ASKS) if ask else [])
+    if ask is None:
+        return shown
+    shown.on_msg(lambda widget, question, _: widget.send(answer(question, ask, state)))
+    again = ipywidgets.Button(description="Refresh", icon="refresh", tooltip="Ask the registry again")
+    said = ipywidgets.Label()
+    again.on_click(lambda _: _refresh(shown, said, ask, state))
+    box = ipywidgets.VBox([ipywidgets.HBox([again, said]), shown])
+    return _WithTable(box, Panel(state=state))
+
+
+def answer(question: Any, ask: Ask, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the answer to a message of the view; it asks about the model that is shown, and about nothing else."""
+    number = question.get("id") if isinstance(question, dict) else None
+    try:
+        if number is None or question.get("ask") not in ASKS:
+            raise InputError("the kernel does not answer this", help="open the nbship sidebar")
+        about = {name: question[name] for name in ("version", "feature", "window") if name in question}
+        result = ask(ask=question["ask"], model=state["model"], profile=state["profile"], **about)
+    except NbshipError as error:
+        return _refusal(number, error.what, error.where, error.help)
+    except (OSError, ValueError) as error:
+        return _refusal(number, f"the worker does not answer: {error}", None, "run `%ship status` again")
+    return {"id": number, "ok": True, "result": result}
+
+
+def _refusal(number: Any, what: str, where: str | None, help: str | None) -> dict[str, Any]:  # noqa: A002  # the word users see
+    return {"id": number, "ok": False, "error": {"what": what, "where": where, "help": help}}
+
+
+def _refresh(shown: Any, said: Any, ask: Ask, state: Mapping[str, Any]) -> None:
+    try:
+        shown.state = ask(ask="state", model=state["model"], profile=state["profile"])
+        said.value = ""
+    except (NbshipError, OSError, ValueError) as error:
+        said.value = getattr(error, "what", None) or f"the worker does not answer: {error}"
+
+
+class _WithTable:
+    """A widget that brings the table along, for front ends without widgets and for who opens the saved notebook."""
+
+    def __init__(self, box: Any, table: Panel) -> None:
+        self.widget = box
+        self._table = table
+
+    def __repr__(self) -> str:
+        return repr(self._table)
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        made = self.widget._repr_mimebundle_(**options)  # IPython's protocol
+        data = made[0] if isinstance(made, tuple) else made
+        return {**data, "text/plain": repr(self._table), "text/html": self._table.to_html()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +125,10 @@ class Panel:
         return "\n".join(lines if self.state["versions"] else [*lines, "  not registered yet"])
 
     def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def to_html(self) -> str:
+        """Give it as plain HTML; every name is escaped."""
         parts = [f'<div style="font-weight:600">{html.escape(str(self.state["model"]))}</div>']
         if not self.state["store"]["reachable"]:
             parts.append(
@@ -67,6 +136,7 @@ class Panel:
             )
         parts.append(_versions(self.state["versions"]))
         parts += [_drift(row) for row in self.state["drift"]]
+        parts.append(_alerts(self.state.get("alerts", ())))
         return "".join(parts)
 
 
@@ -85,7 +155,7 @@ def _versions(versions: Any) -> str:
                 ", ".join(f"{item['name']} {str(item['digest'])[:_DIGEST]}" for item in row["datasets"])
             ),
         ]
-        for row in versions
+        for row in versions[:_MOST_VERSIONS]
     ]
     if not rows:
         return "<div>not registered yet</div>"
@@ -93,9 +163,9 @@ def _versions(versions: Any) -> str:
 
 
 def _drift(drift: Mapping[str, Any]) -> str:
-    windows = [row["window"] for row in drift["windows"]]
+    windows = [row["window"] for row in drift["windows"]][-_MOST_WINDOWS:]
     rows = []
-    for row in drift["features"]:
+    for row in drift["features"][:_MOST_FEATURES]:
         points = {point["window"]: point for point in row["history"]}
         shown = [_point(points.get(window)) for window in windows]
         rows.append(
@@ -103,6 +173,24 @@ def _drift(drift: Mapping[str, Any]) -> str:
         )
     head = f"drift of version {drift['version']}: {_severity(drift['severity'])}"
     return f'<div style="margin-top:8px">{head}</div>' + _table(["feature", "", *windows, "why"], rows)
+
+
+def _alerts(alerts: Any) -> str:
+    rows = [
+        [
+            html.escape(row["key"]),
+            _severity(row["tier"]),
+            html.escape(row["state"]),
+            html.escape(row["reason"]),
+            html.escape(row["owner"] or ""),
+        ]
+        for row in alerts
+        if row["state"] != "resolved"
+    ]
+    if not rows:
+        return ""
+    head = '<div style="margin-top:8px">alerts</div>'
+    return head + _table(["alert", "", "state", "why", "owner"], rows)
 
 
 def _point(point: Mapping[str, Any] | None) -> str:

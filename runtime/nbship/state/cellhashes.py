@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
 from nbship import names
 from nbship.model import ModelVersion
+from nbship.sourcehash import source_hash
 from nbship.state.documents import Difference
-
-
-def source_hash(source: str) -> str:
-    """Give the short hash of a cell's source, trailing blanks apart.
-
-    >>> source_hash("x = 1  ") == source_hash("x = 1")
-    True
-    """
-    plain = "\n".join(line.rstrip() for line in source.strip().splitlines())
-    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def hashes_of(version: ModelVersion) -> Mapping[str, str]:

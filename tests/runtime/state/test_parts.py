@@ -12,9 +12,10 @@ from nbship import store
 from nbship.config import Config
 from nbship.drift import DriftReport, FeatureDrift, Test
 from nbship.errors import InputError
-from nbship.model import ModelVersion, Window
+from nbship.model import ModelVersion, Severity, Window
 from nbship.profile import ColumnProfile, profile
 from nbship.registry.assignment import Assignment, staged
+from nbship.sourcehash import source_hash
 from nbship.state import acting, admission, cellhashes, drifting, feature, metrics, standing
 from nbship.state.documents import Alert, DriftPoint
 
@@ -59,7 +60,7 @@ def test_the_servers_environment_is_its_own_choice() -> None:
 
 
 def test_a_cell_that_moved_is_the_same_and_blanks_are_nothing() -> None:
-    hashes = f'{{"a": "{cellhashes.source_hash("x")}", "b": "{cellhashes.source_hash("y")}"}}'
+    hashes = f'{{"a": "{source_hash("x")}", "b": "{source_hash("y")}"}}'
     known = version(**{"nbship.cell_hashes": hashes})
     found = cellhashes.difference(known, [("new", "x\n"), ("b", "y  "), ("empty", " \n")])
     assert (found.changed, found.added, found.removed, found.same) == ((), (), (), 2)
@@ -90,10 +91,8 @@ def test_a_trend_needs_values_an_order_and_a_size(values: list[float | None], go
 
 
 def test_a_breach_begins_after_the_last_quiet_window() -> None:
-    severities = ("warning", "none", "critical", "too_few", "warning", "critical")
-    points = [
-        DriftPoint(window=str(place), value=None, severity=word) for place, word in enumerate(severities)
-    ]  # type: ignore[arg-type]  # a tuple of words
+    severities: tuple[Severity, ...] = ("warning", "none", "critical", "too_few", "warning", "critical")
+    points = [DriftPoint(window=str(n), value=None, severity=word) for n, word in enumerate(severities)]
     assert drifting.first_breach(points) == "4"
     assert drifting.first_breach(points[:2]) is None
 

@@ -31,7 +31,7 @@ from nbship.journal import Blobs, Journal
 from nbship.monitoring.ledger import Ledger, Stream
 from nbship.profile import profile
 from nbship.registry import Registry
-from nbship.state.cellhashes import source_hash
+from nbship.sourcehash import source_hash
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
