@@ -78,6 +78,7 @@ def jupyter_lab(
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ),
         *("--LabApp.news_url=None", "--LabApp.extension_manager=readonly"),
+        "--LabApp.expose_app_in_browser=True",  # so that tests can run commands
     ]
     if worker is not None:
         command += [f"--NbshipLab.worker_command={word}" for word in worker]

@@ -3,9 +3,14 @@ import type { Notebook } from './view/situation';
 const LONGEST = 128;
 
 /** What `metadata.nbship` says; a notebook comes from anywhere, so only plain names are taken from it. */
-export function readNotebook(name: string, metadata: unknown): Notebook {
+export function readNotebook(path: string, metadata: unknown): Notebook {
   const said = (metadata ?? {}) as Record<string, unknown>;
-  return { name, model: text(said['model']), profile: text(said['profile']) ?? 'default' };
+  return {
+    name: path.split('/').pop() ?? path,
+    path,
+    model: text(said['model']),
+    profile: text(said['profile']) ?? 'default'
+  };
 }
 
 const text = (value: unknown): string | null =>

@@ -1,13 +1,19 @@
 import { Poll } from '@lumino/polling';
 import { type ISignal, Signal } from '@lumino/signaling';
 
-import type { Health, Server } from './server';
+import type { Server } from './server';
 import { pythonVersion, VERSION } from './version';
 import type { Failure, Notebook, Situation } from './view/situation';
-import type { State } from './view/state';
+import type { Health, State } from './view/state';
 
 /** How soon to ask again while the worker starts. */
 const SOON_MS = 500;
+
+/** Between two looks while the panel is hidden: enough for the status bar and for new alerts. */
+const HIDDEN_MS = 300_000;
+
+/** Between two looks where the server sends no events. */
+const NO_EVENTS_MS = 10_000;
 
 /** The server answered that it cannot answer; the panel has been told why. */
 class Refusal extends Error {}
@@ -27,8 +33,8 @@ export class SidebarModel {
       name: 'nbship:sidebar',
       auto: false,
       factory: () => this.look(),
-      frequency: { interval: 30_000, backoff: true, max: 600_000 },
-      standby: () => (this.shown ? 'when-hidden' : true)
+      frequency: { interval: 60_000, backoff: true, max: 600_000 },
+      standby: () => (this.shown || (this.everShown && this.watchHidden) ? 'when-hidden' : true)
     });
     notebook.changed.connect(this.follow, this);
     this.follow();
@@ -42,13 +48,31 @@ export class SidebarModel {
     return this.now;
   }
 
-  set interval(seconds: number) {
-    this.poll.frequency = { ...this.poll.frequency, interval: seconds * 1000 };
+  /** The server half that answered last; null before the first answer and while it is away. */
+  get health(): Health | null {
+    return this.known;
+  }
+
+  /** How often the registry is looked at while the panel is visible, and whether at all while it is hidden. */
+  configure({ seconds, watchHidden }: { seconds: number; watchHidden: boolean }): void {
+    this.seconds = seconds;
+    this.watchHidden = watchHidden;
+    this.pace();
+  }
+
+  /** The server says that a model's state is another now. */
+  hear(model: string, profile: string): void {
+    const { current } = this.notebook;
+    if (this.everShown && current?.model === model && current.profile === profile) {
+      this.refresh();
+    }
   }
 
   /** Nothing is asked, and so no worker started, before the panel is first seen. */
   set visible(visible: boolean) {
     this.shown = visible;
+    this.everShown ||= visible;
+    this.pace();
     if (visible) {
       this.refresh();
     }
@@ -64,6 +88,12 @@ export class SidebarModel {
     Signal.clearData(this);
   }
 
+  private pace(): void {
+    const eager = this.known?.events === '' ? NO_EVENTS_MS : this.seconds * 1000;
+    const interval = this.shown ? eager : Math.max(eager, HIDDEN_MS);
+    this.poll.frequency = { ...this.poll.frequency, interval };
+  }
+
   private follow(): void {
     this.turn += 1;
     this.etag = null;
@@ -72,6 +102,9 @@ export class SidebarModel {
       this.show({ kind: 'no-notebook' });
     } else if (current.model === null) {
       this.show({ kind: 'no-model', notebook: current });
+      if (this.shown) {
+        this.refresh();
+      }
     } else {
       const state = this.seen.get(`${current.profile} ${current.model}`);
       this.show(
@@ -88,7 +121,7 @@ export class SidebarModel {
   /** One look at the server; rejected when it failed, so that the poll backs off. */
   private async look(): Promise<void> {
     const notebook = this.notebook.current;
-    if (notebook === null || notebook.model === null) {
+    if (notebook === null) {
       return;
     }
     this.turn += 1;
@@ -99,7 +132,11 @@ export class SidebarModel {
         this.show(problem);
         return;
       }
-      while (turn === this.turn && (await this.ask(notebook, notebook.model, turn))) {
+      const { model } = notebook;
+      if (model === null && this.now.kind !== 'no-model') {
+        this.show({ kind: 'no-model', notebook });
+      }
+      while (model !== null && turn === this.turn && (await this.ask(notebook, model, turn))) {
         await new Promise(resolve => setTimeout(resolve, SOON_MS));
       }
     } catch (error) {
@@ -107,7 +144,7 @@ export class SidebarModel {
         return;
       }
       if (!(error instanceof Refusal)) {
-        this.health = null;
+        this.known = null;
         this.fail(notebook, {
           what: error instanceof Error ? error.message : String(error),
           help: 'Is the Jupyter server still running? The panel keeps trying.'
@@ -119,14 +156,17 @@ export class SidebarModel {
 
   /** Whether both halves are there and fit each other; asked until they do. */
   private async greet(): Promise<Situation | null> {
-    this.health ??= await this.server.health();
-    if (this.health === null) {
-      return { kind: 'server-missing' };
-    }
-    const there = this.health.version;
-    if (there !== pythonVersion(VERSION)) {
-      this.health = null;
-      return { kind: 'other-version', here: VERSION, there };
+    if (this.known === null) {
+      const health = await this.server.health();
+      if (health === null) {
+        return { kind: 'server-missing' };
+      }
+      if (health.version !== pythonVersion(VERSION)) {
+        return { kind: 'other-version', here: VERSION, there: health.version };
+      }
+      this.known = health;
+      this.pace();
+      this.signal.emit();
     }
     return null;
   }
@@ -162,7 +202,7 @@ export class SidebarModel {
   /** What was known stays in sight, with its age; only where nothing was is there just the failure. */
   private fail(notebook: Notebook, failure: Failure): void {
     if (this.now.kind === 'ready') {
-      const { what: message, help } = failure;
+      const { what: message, help = null } = failure;
       this.etag = null;
       const store = { ...this.now.state.store, reachable: false, message, help };
       this.show({ ...this.now, state: { ...this.now.state, store } });
@@ -182,7 +222,10 @@ export class SidebarModel {
   private shown = false;
   private turn = 0;
   private etag: string | null = null;
-  private health: Health | null = null;
+  private known: Health | null = null;
+  private everShown = false;
+  private watchHidden = true;
+  private seconds = 60;
   private readonly poll: Poll;
   private readonly signal = new Signal<this, void>(this);
 }

@@ -1,13 +1,26 @@
 import { Signal } from '@lumino/signaling';
 
 import { SidebarModel } from '../src/model';
-import type { Answer, Health } from '../src/server';
+import type { Answer } from '../src/server';
 import type { Notebook } from '../src/view/situation';
+import type { Health } from '../src/view/state';
 import { example } from './examples';
 
 const STATE = example('state.json');
-const HEALTH: Health = { version: '0.1.0', schema: 1, worker: 'ready' };
-const BIKES: Notebook = { name: 'bikes.ipynb', model: 'bikeshare', profile: 'default' };
+const HEALTH: Health = {
+  version: '0.1.0',
+  schema: 2,
+  worker: 'ready',
+  permissions: { read: true, write: true, execute: true },
+  profiles: ['default'],
+  events: 'urn:nbship:lab:v1'
+};
+const BIKES: Notebook = {
+  name: 'bikes.ipynb',
+  path: 'bikes.ipynb',
+  model: 'bikeshare',
+  profile: 'default'
+};
 
 class FakeNotebook {
   current: Notebook | null = BIKES;
@@ -60,7 +73,7 @@ test('while the worker starts it is asked again until it answers', async () => {
   model.visible = true;
   await until(() => model.situation.kind === 'ready');
   expect(asked).toHaveLength(2);
-  expect(seen).toEqual(['starting', 'ready']);
+  expect([...new Set(seen)]).toEqual(['starting', 'ready']);
   model.dispose();
 });
 

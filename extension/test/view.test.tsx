@@ -4,11 +4,15 @@ import type { Situation } from '../src/view/situation';
 import { example, names } from './examples';
 import { click, renderPanel, renderState } from './render';
 
-const NOTEBOOK = { name: 'churn.ipynb', model: 'churn', profile: 'default' };
+const NOTEBOOK = { name: 'churn.ipynb', path: 'churn.ipynb', model: 'churn', profile: 'default' };
 
 test.each(names)('%s is shown whole', name => {
   const state = example(name);
-  const text = renderState(state).textContent;
+  const panel = renderState(state);
+  panel
+    .querySelectorAll<HTMLElement>('.jp-nbship-version-head[aria-expanded=false]')
+    .forEach(head => act(() => head.click()));
+  const text = panel.textContent;
   expect(text).toContain(state.model);
   for (const version of state.versions) {
     expect(text).toContain(`v${version.version}`);
@@ -19,7 +23,7 @@ test.each(names)('%s is shown whole', name => {
 
 test('features stand worst first, and what is within limits is folded', () => {
   const panel = renderState(example('state-drifting.json'));
-  const rows = [...panel.querySelectorAll('.jp-nbship-feature > button')];
+  const rows = [...panel.querySelectorAll('.jp-nbship-feature-head')];
   expect(rows.map(row => row.querySelector('.jp-nbship-feature-name')?.textContent)).toEqual([
     'income',
     'country',
@@ -41,7 +45,7 @@ test('a severity is an icon and a word', () => {
       group.querySelector('h3')?.textContent ?? ''
     )?.[1];
     expect(word).toBeDefined();
-    for (const row of group.querySelectorAll('.jp-nbship-feature > button')) {
+    for (const row of group.querySelectorAll('.jp-nbship-feature-head')) {
       expect(row.textContent).toMatch(new RegExp(`^${word}: `));
     }
   }

@@ -53,5 +53,10 @@ test.each([
   [{ model: 'churn', profile: 'team' }, 'churn', 'team'],
   ['churn', null, 'default']
 ])('metadata %j names the model %p', (metadata, model, profile) => {
-  expect(readNotebook('a.ipynb', metadata)).toEqual({ name: 'a.ipynb', model, profile });
+  expect(readNotebook('work/a.ipynb', metadata)).toEqual({
+    name: 'a.ipynb',
+    path: 'work/a.ipynb',
+    model,
+    profile
+  });
 });

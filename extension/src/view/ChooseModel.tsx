@@ -1,14 +1,16 @@
 import { type FormEvent, useId, useState } from 'react';
 
 import { Notice } from './Notice';
+import { useRemote } from './remote';
 import type { Actions } from './situation';
 import { useWords } from './words';
 
 /** The notebook has no model yet: register one from a cell, or name one that exists. */
-export function ChooseModel({ setModel }: Pick<Actions, 'setModel'>) {
+export function ChooseModel({ setModel, models }: Pick<Actions, 'setModel' | 'models'>) {
   const words = useWords();
   const [name, setName] = useState('');
   const id = useId();
+  const known = useRemote(models ?? null, []);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     if (name.trim() !== '') {
@@ -28,9 +30,13 @@ export function ChooseModel({ setModel }: Pick<Actions, 'setModel'>) {
           id={id}
           value={name}
           maxLength={128}
+          list={`${id}-known`}
           placeholder={words.__('Model name')}
           onChange={event => setName(event.target.value)}
         />
+        <datalist id={`${id}-known`}>
+          {known.kind === 'known' && known.value.map(model => <option key={model} value={model} />)}
+        </datalist>
         <button type="submit" disabled={name.trim() === ''}>
           {words.__('Follow')}
         </button>

@@ -1,71 +1,69 @@
 import { useState } from 'react';
 
-import { type Group, ranked } from './ranking';
-import { FeatureRow } from './FeatureRow';
+import { Features } from './Features';
 import { ago, count, moment } from './format';
 import { SeverityIcon } from './Icon';
+import { beyond } from './ranking';
 import { Section } from './Section';
+import type { Actions } from './situation';
 import { severityWord, SeverityLabel } from './SeverityLabel';
 import type { DriftWindow, State, VersionDrift } from './state';
 import { useWords } from './words';
 
-/** A model may have thousands of features; the worst ones come first, the others on demand. */
-const SHOWN = 20;
+interface Props {
+  state: State;
+  actions: Actions;
+  now: Date;
+}
 
 /** How far live data is from what each deployed version was trained on. */
-export function Drift({ state, now }: { state: State; now: Date }) {
+export function Drift({ state, actions, now }: Props) {
   const words = useWords();
-  const newest = state.drift.reduce((most, drift) => Math.max(most, drift.version), 0);
-  const champion = state.versions.find(version => version.aliases.includes('champion'));
   const [chosen, choose] = useState<number | null>(null);
-  const wanted = [chosen, champion?.version, newest];
-  const drift = wanted
-    .map(number => state.drift.find(each => each.version === number))
-    .find(each => each !== undefined);
+  const drift = wanted(state, chosen);
   if (drift === undefined || drift.windows.length === 0) {
     return (
-      <Section title={words.__('Drift')}>
-        <NoDrift model={state.model} />
+      <Section name="drift" title={words.__('Drift')}>
+        <div className="jp-nbship-empty">
+          <p>{words.__('No live data has been compared yet. Compare a file of it:')}</p>
+          <code>nbship drift {state.model} --current FILE --window NAME</code>
+        </div>
       </Section>
     );
   }
+  const versions =
+    state.drift.length > 1 ? (
+      <select
+        aria-label={words.__('Version')}
+        value={drift.version}
+        onChange={event => choose(Number(event.target.value))}
+      >
+        {state.drift.map(each => (
+          <option key={each.version} value={each.version}>
+            v{each.version}
+          </option>
+        ))}
+      </select>
+    ) : (
+      `v${drift.version}`
+    );
   return (
-    <Section
-      title={words.__('Drift')}
-      aside={
-        state.drift.length > 1 ? (
-          <select
-            aria-label={words.__('Version')}
-            value={drift.version}
-            onChange={event => choose(Number(event.target.value))}
-          >
-            {state.drift.map(each => (
-              <option key={each.version} value={each.version}>
-                v{each.version}
-              </option>
-            ))}
-          </select>
-        ) : (
-          `v${drift.version}`
-        )
-      }
-    >
-      <VersionsDrift key={drift.version} drift={drift} now={now} />
+    <Section name="drift" title={words.__('Drift')} aside={versions}>
+      <VersionsDrift key={drift.version} drift={drift} actions={actions} now={now} />
     </Section>
   );
 }
 
-function NoDrift({ model }: { model: string }) {
-  const words = useWords();
-  return (
-    <div className="jp-nbship-empty">
-      <p>{words.__('No live data has been compared yet. Compare a file of it:')}</p>
-      <code>nbship drift {model} --current FILE --window NAME</code>
-    </div>
-  );
+/** The version that was chosen, else the champion, else the newest that is watched. */
+function wanted(state: State, chosen: number | null): VersionDrift | undefined {
+  const champion = state.versions.find(version => version.aliases.includes('champion'));
+  const newest = state.drift.reduce((most, drift) => Math.max(most, drift.version), 0);
+  return [chosen, champion?.version, newest]
+    .map(number => state.drift.find(each => each.version === number))
+    .find(each => each !== undefined);
 }
 
-function VersionsDrift({ drift, now }: { drift: VersionDrift; now: Date }) {
+function VersionsDrift({ drift, actions, now }: { drift: VersionDrift } & Omit<Props, 'state'>) {
   const [chosen, choose] = useState<string | null>(null);
   const window = drift.windows.find(each => each.window === chosen) ?? drift.windows.at(-1);
   if (window === undefined) {
@@ -75,9 +73,7 @@ function VersionsDrift({ drift, now }: { drift: VersionDrift; now: Date }) {
     <>
       <Windows windows={drift.windows} chosen={window} choose={choose} />
       <Summary drift={drift} window={window} now={now} />
-      {ranked(drift, window.window).map(group => (
-        <Features key={group.severity} group={group} />
-      ))}
+      <Features drift={drift} window={window.window} actions={actions} />
     </>
   );
 }
@@ -88,8 +84,28 @@ interface WindowsProps {
   choose: (window: string) => void;
 }
 
+/** More windows than these stand in a list, so that the features keep their place. */
+const BUTTONS = 6;
+
 function Windows({ windows, chosen, choose }: WindowsProps) {
   const words = useWords();
+  if (windows.length > BUTTONS) {
+    return (
+      <div className="jp-nbship-windows">
+        <select
+          aria-label={words.__('Window')}
+          value={chosen.window}
+          onChange={event => choose(event.target.value)}
+        >
+          {[...windows].reverse().map(each => (
+            <option key={each.window} value={each.window}>
+              {each.window} · {severityWord(each.severity, words)}
+            </option>
+          ))}
+        </select>
+      </div>
+    );
+  }
   return (
     <div className="jp-nbship-windows" role="group" aria-label={words.__('Window')}>
       {windows.map(each => (
@@ -101,7 +117,7 @@ function Windows({ windows, chosen, choose }: WindowsProps) {
         >
           <SeverityIcon severity={each.severity} />
           <span className="jp-nbship-sr">{severityWord(each.severity, words)}: </span>
-          <span>{each.window}</span>
+          <bdi>{each.window}</bdi>
         </button>
       ))}
     </div>
@@ -110,15 +126,13 @@ function Windows({ windows, chosen, choose }: WindowsProps) {
 
 function Summary({ drift, window, now }: { drift: VersionDrift; window: DriftWindow; now: Date }) {
   const words = useWords();
-  const beyond = ranked(drift, window.window)
-    .filter(group => group.severity === 'critical' || group.severity === 'warning')
-    .reduce((sum, group) => sum + group.rows.length, 0);
+  const [drifting, total] = beyond(drift, window.window);
   return (
     <p className="jp-nbship-summary">
       <SeverityLabel severity={window.severity} />
       <span>
         {'· '}
-        {words.__('%1 of %2 features drift', count(beyond), count(drift.features.length))}
+        {words.__('%1 of %2 features drift', count(drifting), count(total))}
       </span>
       <small>
         {words.__('%1 rows against %2', count(window.rows), count(window.reference_rows))}
@@ -128,35 +142,5 @@ function Summary({ drift, window, now }: { drift: VersionDrift; window: DriftWin
         </time>
       </small>
     </p>
-  );
-}
-
-function Features({ group }: { group: Group }) {
-  const words = useWords();
-  const calm = group.severity === 'none';
-  const [open, setOpen] = useState(false);
-  const shown = open ? group.rows : group.rows.slice(0, calm ? 0 : SHOWN);
-  const hidden = group.rows.length - shown.length;
-  const word = severityWord(group.severity, words);
-  return (
-    <div className="jp-nbship-group">
-      <h3>
-        <SeverityIcon severity={group.severity} />
-        {word} <span className="jp-nbship-count">{count(group.rows.length)}</span>
-        {(hidden > 0 || open) && (
-          <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
-            {open ? words.__('Show fewer') : words.__('Show all')}
-            <span className="jp-nbship-sr">: {word}</span>
-          </button>
-        )}
-      </h3>
-      {shown.length > 0 && (
-        <ul>
-          {shown.map(row => (
-            <FeatureRow key={row.feature.feature} row={row} />
-          ))}
-        </ul>
-      )}
-    </div>
   );
 }

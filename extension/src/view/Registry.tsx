@@ -1,135 +1,102 @@
-import { type ReactNode, useId, useState } from 'react';
+import { useState } from 'react';
 
-import { ago, count, metric, moment, short } from './format';
+import { count, percent } from './format';
+import { History } from './History';
+import { Problem } from './Problem';
 import { Section } from './Section';
-import type { ModelVersion, State } from './state';
+import type { Actions, ActionRequest } from './situation';
+import type { Assignment, Difference, State } from './state';
+import { Version } from './Version';
 import { useWords } from './words';
 
 const SHOWN = 5;
+const PAGE = 50;
+
+interface Props {
+  state: State;
+  now: Date;
+  difference: Difference | null;
+  actions: Actions;
+  /** Opens the preview of an action; absent where nothing can be done from here. */
+  onAction?: (request: ActionRequest) => void;
+}
 
 /** The model's versions, newest first: what is deployed, what it was trained on, how good it is. */
-export function Registry({ state, now }: { state: State; now: Date }) {
+export function Registry({ state, now, difference, actions, onAction }: Props) {
   const words = useWords();
-  const [all, showAll] = useState(false);
+  const [more, showMore] = useState(0);
   const versions = [...state.versions].sort((a, b) => b.version - a.version);
   // What carries an alias is in use: it stays in sight however many versions came after it.
-  const shown = all
-    ? versions
-    : versions.filter((v, index) => index < SHOWN || v.aliases.length > 0);
+  const shown = versions.filter((v, index) => index < SHOWN + more || v.aliases.length > 0);
+  const champion = versions.find(version => version.aliases.includes('champion'));
+  const total =
+    versions.length === 1 ? words.__('1 version') : words.__('%1 versions', count(versions.length));
   return (
-    <Section
-      title={words.__('Registry')}
-      aside={
-        versions.length === 1
-          ? words.__('1 version')
-          : words.__('%1 versions', count(versions.length))
-      }
-    >
-      {versions.length === 0 ? (
-        <div className="jp-nbship-empty">
-          <p>{words.__('Nothing is registered under this name yet. Register it in a cell:')}</p>
-          <code>%ship register VARIABLE --name {state.model}</code>
-        </div>
-      ) : (
-        <ul className="jp-nbship-versions">
-          {shown.map((version, index) => (
-            <Version
-              key={version.version}
-              version={version}
-              inUse={index === 0 || version.aliases.length > 0}
-              now={now}
-            />
-          ))}
-        </ul>
-      )}
+    <Section name="registry" title={words.__('Registry')} aside={total}>
+      {state.problems.map(problem => (
+        <Problem key={`${problem.what} ${problem.where ?? ''}`} failure={problem} alert={false} />
+      ))}
+      {state.assignment !== null && <Rollout assignment={state.assignment} />}
+      {versions.length === 0 && <Unregistered model={state.model} />}
+      <ul className="jp-nbship-versions">
+        {shown.map(version => (
+          <Version
+            key={version.version}
+            version={version}
+            first={version === (champion ?? versions[0])}
+            difference={difference?.version === version.version ? difference : null}
+            jump={actions.jump}
+            onAction={onAction}
+            now={now}
+          />
+        ))}
+      </ul>
       {shown.length < versions.length && (
-        <button type="button" className="jp-nbship-more" onClick={() => showAll(true)}>
-          {words.__('Show all')}
+        <button type="button" className="jp-nbship-more" onClick={() => showMore(more + PAGE)}>
+          {words.__('Show %1 more', count(Math.min(PAGE, versions.length - shown.length)))}
         </button>
       )}
+      {state.history.length > 0 && <History history={state.history} now={now} />}
     </Section>
   );
 }
 
-interface VersionProps {
-  version: ModelVersion;
-  /** Versions that are neither the newest nor under an alias begin folded. */
-  inUse: boolean;
-  now: Date;
-}
-
-function Version({ version, inUse, now }: VersionProps) {
+function Unregistered({ model }: { model: string }) {
   const words = useWords();
-  const [open, setOpen] = useState(inUse);
-  const id = useId();
-  const { created_by: by, run_id: run } = version;
   return (
-    <li className="jp-nbship-version">
-      <button
-        type="button"
-        className="jp-nbship-version-head"
-        aria-expanded={open}
-        aria-controls={id}
-        onClick={() => setOpen(!open)}
-      >
-        <strong>v{version.version}</strong>
-        {version.aliases.map(alias => (
-          <span key={alias} className="jp-nbship-chip jp-nbship-mod-alias">
-            @{alias}
-          </span>
-        ))}
-        {version.stage !== null && <span className="jp-nbship-chip">{version.stage}</span>}
-        {version.status !== 'ready' && <span className="jp-nbship-chip">{version.status}</span>}
-        {!open && <small>{ago(version.created, now)}</small>}
-      </button>
-      <div id={id} hidden={!open}>
-        <dl className="jp-nbship-metrics">
-          {Object.entries(version.metrics).map(([name, value]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd title={String(value)}>{metric(value)}</dd>
-            </div>
-          ))}
-        </dl>
-        <dl className="jp-nbship-facts">
-          {version.datasets.map(dataset => (
-            <Fact key={`${dataset.name} ${dataset.digest ?? ''}`} name={words.__('data')}>
-              <span title={dataset.name}>{lastPart(dataset.name)}</span>
-              {dataset.digest !== null && (
-                <code title={dataset.digest}>{short(dataset.digest)}</code>
-              )}
-            </Fact>
-          ))}
-          {run !== null && (
-            <Fact name={words.__('run')}>
-              <code title={run}>{short(run)}</code>
-            </Fact>
-          )}
-          {version.package_commit !== null && (
-            <Fact name={words.__('package')}>
-              <code title={version.package_commit}>{short(version.package_commit)}</code>
-            </Fact>
-          )}
-          <Fact name={words.__('created')}>
-            <time dateTime={version.created} title={moment(version.created)}>
-              {ago(version.created, now)}
-            </time>
-            {by !== null && <span>{words.__('by %1', by)}</span>}
-          </Fact>
-        </dl>
-      </div>
-    </li>
-  );
-}
-
-function Fact({ name, children }: { name: string; children: ReactNode }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
+    <div className="jp-nbship-empty">
+      <p>{words.__('Nothing is registered under this name yet. Register it in a cell:')}</p>
+      <code>%ship register VARIABLE --name {model}</code>
     </div>
   );
 }
 
-/** A path's file name: what a narrow panel has room for. */
-const lastPart = (path: string): string => path.replace(/^.*\/(?=.)/, '');
+/** Who answers whom while a candidate is on trial. */
+function Rollout({ assignment }: { assignment: Assignment }) {
+  const words = useWords();
+  const { challenger, mode, share, rollout } = assignment;
+  if (challenger === null || mode === 'off') {
+    return null;
+  }
+  const says =
+    mode === 'shadow'
+      ? words.__('v%1 sees every request, its answers are not used', challenger)
+      : words.__('v%1 answers %2 of the requests', challenger, percent(share));
+  return (
+    <div className="jp-nbship-rollout">
+      <strong>{mode === 'shadow' ? words.__('In the shadow') : words.__('Canary')}</strong>{' '}
+      <span>{says}</span>
+      {mode === 'canary' && (
+        <span className="jp-nbship-share" aria-hidden="true">
+          <span style={{ inlineSize: `${Math.min(1, Math.max(0, share)) * 100}%` }} />
+        </span>
+      )}
+      {rollout?.verdict && (
+        <small>
+          {rollout.verdict}
+          {rollout.reason && `: ${rollout.reason}`}
+        </small>
+      )}
+    </div>
+  );
+}

@@ -1,16 +1,21 @@
-import { type ReactNode, useId, useState } from 'react';
+import { type ReactNode, useId } from 'react';
 
+import { Boundary } from './Boundary';
 import { Chevron } from './Icon';
+import { useOpen } from './sections';
 
 interface Props {
+  /** What it is remembered by, in every language. */
+  name: string;
   title: string;
   aside?: ReactNode;
+  first?: boolean;
   children: ReactNode;
 }
 
 /** A part of the panel under a heading that folds. */
-export function Section({ title, aside, children }: Props) {
-  const [open, setOpen] = useState(true);
+export function Section({ name, title, aside, first = true, children }: Props) {
+  const [open, setOpen] = useOpen(name, first);
   const id = useId();
   return (
     <section className="jp-nbship-section" aria-labelledby={`${id}-title`}>
@@ -28,7 +33,7 @@ export function Section({ title, aside, children }: Props) {
         {aside !== undefined && <span className="jp-nbship-section-aside">{aside}</span>}
       </h2>
       <div id={`${id}-body`} hidden={!open}>
-        {children}
+        {open && <Boundary title={title}>{children}</Boundary>}
       </div>
     </section>
   );

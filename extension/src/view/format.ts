@@ -44,3 +44,16 @@ export const moment = (iso: string): string =>
 
 /** Enough of a digest or run id to recognise it: eight characters after its `b3:`. */
 export const short = (id: string): string => id.slice(0, id.indexOf(':') + 9);
+
+const share = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
+
+/** A share of 0 to 1, as people read it. */
+export const percent = (value: number): string => share.format(value);
+
+const signed = new Intl.NumberFormat(undefined, {
+  maximumSignificantDigits: 2,
+  signDisplay: 'exceptZero'
+});
+
+/** A difference, with its sign. */
+export const change = (value: number): string => signed.format(value);

@@ -25,21 +25,46 @@ const excess = (row: Row): number => (row.value ?? 0) / (limit(row.feature) || 1
 
 const latest = (drift: VersionDrift): string | undefined => drift.windows.at(-1)?.window;
 
+/** How many features there are, of which the document may hold only the worst. */
+export const totalOf = (drift: VersionDrift): number =>
+  Math.max(
+    drift.features.length,
+    RANK.reduce((sum, severity) => sum + drift.counts[severity], 0)
+  );
+
 export function rowsOf(drift: VersionDrift, window: string | undefined): Row[] {
-  return drift.features.map(feature => {
-    const then = feature.history.find(point => point.window === window);
-    if (window === undefined || window === latest(drift) || then === undefined) {
-      return { feature, value: feature.value, severity: feature.severity, reason: feature.reason };
+  const now = window === undefined || window === latest(drift);
+  return drift.features.flatMap((feature): Row[] => {
+    if (now) {
+      const { value, severity, reason } = feature;
+      return [{ feature, value, severity, reason }];
     }
-    return { feature, value: then.value, severity: then.severity, reason: null };
+    const then = feature.history.find(point => point.window === window);
+    return then === undefined
+      ? []
+      : [{ feature, value: then.value, severity: then.severity, reason: null }];
   });
 }
 
-/** The features of one window, in groups of like severity, worst first. */
-export function ranked(drift: VersionDrift, window: string | undefined): Group[] {
-  const rows = rowsOf(drift, window);
+/** The features of one window whose name holds `wanted`, in groups of like severity, worst first. */
+export function ranked(drift: VersionDrift, window: string | undefined, wanted = ''): Group[] {
+  const sought = wanted.trim().toLowerCase();
+  const rows = rowsOf(drift, window).filter(
+    row => sought === '' || row.feature.feature.toLowerCase().includes(sought)
+  );
   return RANK.map(severity => ({
     severity,
     rows: rows.filter(row => row.severity === severity).sort((a, b) => excess(b) - excess(a))
   })).filter(group => group.rows.length > 0);
+}
+
+/** How many features drift in a window, and of how many. */
+export function beyond(drift: VersionDrift, window: string): [number, number] {
+  if (window === latest(drift)) {
+    return [drift.counts.critical + drift.counts.warning, totalOf(drift)];
+  }
+  const drifting = rowsOf(drift, window).filter(
+    row => row.severity === 'critical' || row.severity === 'warning'
+  );
+  return [drifting.length, totalOf(drift)];
 }
