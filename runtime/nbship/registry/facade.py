@@ -138,7 +138,7 @@ class Registry:
 
     def run_details(self, run_ids: Sequence[str]) -> dict[str, RunDetails]:
         """Give what runs tell of the versions they made, in few questions however many runs there are."""
-        with self._speaking():
+        with self.speaking():
             experiments = [
                 item.experiment_id for item in self.client.search_experiments(max_results=_MOST_EXPERIMENTS)
             ]
