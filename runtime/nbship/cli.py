@@ -16,7 +16,7 @@ EXTRAS = {
     **dict.fromkeys(("compare", "fleet", "history", "lineage", "promote", "rollback"), "magics"),
     **dict.fromkeys(("runs", "status", "sync"), "magics"),
     **dict.fromkeys(("alerts", "monitor", "retrain", "rollout"), "monitor"),
-    **dict.fromkeys(("features", "keys", "serve", "sign"), "serve"),
+    **dict.fromkeys(("features", "keys", "score", "serve", "sign"), "serve"),
 }
 
 

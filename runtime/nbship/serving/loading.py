@@ -53,7 +53,10 @@ class Model:
 
     def compute(self, rows: bytes | Sequence[Sequence[Any]]) -> Outputs:
         """Give, by output, a value for each row; ``rows`` as they came over the wire."""
-        given = self.table(rows)
+        return self.answer(self.table(rows))
+
+    def answer(self, given: Any) -> Outputs:
+        """Give the same for rows that are as the model takes them: an array of floats, or a frame."""
         outputs = _outputs(self.predict(given))
         if self.probabilities is not None:
             shares = np.asarray(self.probabilities(given), dtype=float)
