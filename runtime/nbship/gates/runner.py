@@ -132,6 +132,9 @@ def _results(asked: Mapping[str, Any]) -> Any:
 
     seed_generators()  # where the notebook's clean run began
     config = import_module(f"{asked['package']}.config").Config
+    known = [field.name for field in dataclasses.fields(config)]
+    if unknown := [name for name in asked["settings"] if name not in known]:
+        raise ValueError(f"Config has no field {unknown[0]!r}; it has {', '.join(known)}")
     data = Path(asked["data"]) if asked["data"] else None
     return import_module(f"{asked['package']}.pipeline").run(
         config(data_dir=data, output_dir=Path(asked["output"]), **asked["settings"])

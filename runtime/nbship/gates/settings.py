@@ -29,7 +29,7 @@ class Repository:
     settings: config.Config
     gates: Mapping[str, Any] = field(default_factory=dict)
     evaluation: Mapping[str, str] = field(default_factory=dict)
-    notebook: str = ""
+    notebook: Path | None = None
     data_dir: Path | None = None
 
     @property
@@ -90,7 +90,7 @@ def repository_at(start: Path) -> Repository:
         settings=settings,
         gates=_gates(settings, table.get("gates", {})),
         evaluation=table.get("evaluation", {}),
-        notebook=Path(table.get("notebook", "")).name,
+        notebook=Path(table["notebook"]) if "notebook" in table else None,
     )
 
 

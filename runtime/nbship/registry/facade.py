@@ -159,8 +159,7 @@ class Registry:
             number = (
                 found if found is not None else self._create(record, registration, run_id=run_id, blobs=blobs)
             )
-        at = datetime.fromtimestamp((record.ended_ms or record.started_ms) / 1000, UTC)
-        lifecycle.place(self, fact.model, number, who=fact.user, at=at)
+        lifecycle.place(self, fact.model, number, who=fact.user, at=datetime.now(UTC))
         return number
 
     def keep(self, record: RunRecord, *, run_id: str, blobs: Blobs) -> None:
@@ -407,7 +406,9 @@ def _version_tags(record: RunRecord, registration: Registration) -> dict[str, st
         names.TAG_ORDINAL: str(fact.ordinal),
         names.TAG_CREATED_BY: fact.user,
         names.TAG_REFERENCE: registration.profile_blob or "",
-        names.TAG_CELL_HASHES: json.dumps(hashes, separators=(",", ":")) if hashes else "",
+        names.TAG_CELL_HASHES: json.dumps(hashes, separators=(",", ":"))
+        if hashes
+        else record.tags.get(names.TAG_CELL_HASHES, ""),
         names.TAG_NOTEBOOK_ID: record.tags.get(names.TAG_NOTEBOOK_ID, ""),
         names.TAG_NOTEBOOK_NAME: record.tags.get(names.TAG_NOTEBOOK_NAME, ""),
         names.TAG_PACKAGE_COMMIT: record.tags.get(names.TAG_PACKAGE_COMMIT, ""),

@@ -74,7 +74,8 @@ def _back(lineage: Lineage) -> str:
 
 
 def _notebook(lineage: Lineage) -> str:
-    return f"{lineage.notebook}, {len(lineage.cells)} cells" if lineage.notebook else ""
+    cells = f", {len(lineage.cells)} cells" if lineage.cells else ""
+    return f"{lineage.notebook}{cells}" if lineage.notebook else ""
 
 
 def _commit(lineage: Lineage) -> str:

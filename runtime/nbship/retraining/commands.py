@@ -109,4 +109,4 @@ def _print(done: Attempt, model: str, *, as_json: bool) -> None:
     for verdict in done.verdicts:
         click.echo(as_text(verdict))
     reason = f"{done.due.why}; " if done.due else ""
-    click.echo(f"{model}: {done.result}: {reason if done.due else ''}{done.says}")
+    click.echo(f"{model}: {done.result}: {reason}{done.says}")

@@ -13,9 +13,11 @@ from nbship.gates.settings import Repository
 from nbship.gates.verdict import Verdict
 from nbship.journal import Blobs
 from nbship.model import MetricValue, Registration, RunRecord
+from nbship.notebooks import cell_hashes
 from nbship.registry import Registry
 from nbship.retraining.training import Trained
 
+_LONGEST_TAG = 5000
 #: What the session of such a run begins with.
 SESSION = "retrain-"
 
@@ -83,7 +85,8 @@ def _tags(source: Repository, trained: Trained, session: str) -> dict[str, str]:
         names.TAG_RUN: "0",
         names.TAG_CELLS: "0",
         names.TAG_PYTHON: trained.python,
-        names.TAG_NOTEBOOK_NAME: source.notebook,
+        names.TAG_NOTEBOOK_NAME: source.notebook.name if source.notebook else None,
+        names.TAG_CELL_HASHES: _cells(source),
         names.TAG_PACKAGE_COMMIT: commit,
         names.TAG_DIRTY: None if dirty is None else json.dumps(dirty),
         "mlflow.source.git.commit": commit,
@@ -91,6 +94,16 @@ def _tags(source: Repository, trained: Trained, session: str) -> dict[str, str]:
         "mlflow.source.type": "PROJECT",
     }
     return {name: value for name, value in tags.items() if value}
+
+
+def _cells(source: Repository) -> str | None:
+    """Give the hashes of the notebook's cells, as the repository has them; None where they are more than a tag takes."""
+    text = (
+        json.dumps(cell_hashes(source.root / source.notebook), separators=(",", ":"))
+        if source.notebook
+        else ""
+    )
+    return text if len("{}") < len(text) <= _LONGEST_TAG else None
 
 
 def _ms(at: datetime) -> int:
