@@ -112,7 +112,11 @@ class Registered:
         self._registry.record_drift(version, judgement.window, shown_report(judgement), at=at)
 
     def tell(self, alerts: Sequence[tuple[Stream, Alert]]) -> None:
-        """Keep the open alerts in a tag of each version; only what has changed is written."""
+        """Keep the open alerts in a tag of each version; only what has changed is written.
+
+        It is also the time to notice what was changed in MLflow since the last pass.
+        """
+        self._registry.project(self._model)
         if not self._tells:
             return
         by_version: dict[int, list[Alert]] = {}

@@ -12,6 +12,7 @@ from fake_models import FakeModels
 
 from nbship import config
 from nbship.errors import ConflictError, InputError, PolicyError, StoreError
+from nbship.monitoring.service import Registered
 from nbship.registry import Registry, lifecycle
 from nbship.registry.assignments import Assignment
 from nbship.registry.reconciling import reconcile
@@ -161,6 +162,12 @@ def test_a_challenger_that_was_deleted_ends_its_rollout_with_the_champion(shop: 
     now = shop.reconcile()
     assert (now.champion, now.challenger, now.mode, now.rollout) == (1, None, "off", None)
     assert shop.last()[1]["taken over"] == ["version 3 is deleted"]
+
+
+def test_a_pass_of_the_monitor_notices_what_was_changed_in_mlflow(shop: Shop) -> None:
+    shop.mlflow.aliases["bikes"]["champion"] = "2"
+    Registered(shop.registry, "bikes", tell=False).tell([])
+    assert shop.now.champion == 2
 
 
 def test_what_was_in_mlflow_before_is_found(shop: Shop) -> None:
