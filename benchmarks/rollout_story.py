@@ -2,8 +2,8 @@
 
 A server answers customers without pause; a controller, a process of its own, looks every few seconds. One candidate
 after the other is registered and its rollout begun, and then nobody does anything. Told are where each came to, the
-seconds to it from the beginning, from the first bad answer where the candidate breaks only later, what customers saw
-meanwhile, and the record in the history.
+seconds to it from its first answer (or from when it breaks, where that is later), what customers saw meanwhile, and the
+record in the history.
 
     python benchmarks/rollout_story.py [KIND...]        # good slow failing differing drifting breaking idle
 """
@@ -25,13 +25,15 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import serve_world as worlds
+
+from nbship.monitoring.log import Log
 
 CLIENTS = 4
 PAUSE_S = 0.02
 PATIENCE_S = 300.0
-IDLE_S = 45.0
 SETTINGS = """
 [tool.nbship.rollout]
 steps = ["shadow", 0.3, 0.6]
@@ -57,21 +59,21 @@ class Candidate:
 
     def predict(self, rows: Any) -> Any:
         """Answer."""
-        time.sleep(self.slow_s * len(rows))
+        time.sleep(self.slow_s)
         if random.random() < self.failing or (self.sick and os.path.exists(self.sick)):  # noqa: PTH110  # as a model is
             raise RuntimeError("this model does not feel well")
-        found = self.model.predict(rows)
+        found = self.model.predict(np.asarray(rows))
         return 1 - found if self.upside_down else found
 
     def predict_proba(self, rows: Any) -> Any:
         """Give probabilities."""
-        found = self.model.predict_proba(rows)
+        found = self.model.predict_proba(np.asarray(rows))
         return found[:, ::-1] if self.upside_down else found
 
 
 KINDS: Mapping[str, Callable[[Any, str], Candidate]] = {
     "good": lambda model, _: Candidate(model),
-    "slow": lambda model, _: Candidate(model, slow_s=0.15),
+    "slow": lambda model, _: Candidate(model, slow_s=0.06),
     "failing": lambda model, _: Candidate(model, failing=0.3),
     "differing": lambda model, _: Candidate(model, upside_down=True),
     "drifting": lambda model, _: Candidate(model),
@@ -140,6 +142,9 @@ class Story:
         self.world = worlds.World(folder)
         self.rows, _ = worlds.table()
         self.model = worlds.trained()
+        del self.model.steps[0][
+            1
+        ].feature_names_in_  # what is asked has none, and scikit-learn would warn each time
         self.sick = folder / "sick"
         self.world.register(Candidate(self.model), self.rows)
         from nbship.registry import Registry
@@ -179,19 +184,31 @@ class Story:
         answered, others = customers.taken()
         now = self.registry.assignments.of(worlds.MODEL)
         last = self.registry.assignments.history(worlds.MODEL)[-1]
-        took = (last.at - (broke or began)).total_seconds()
+        first = broke or self._first_answer(began)
+        took = f"{(last.at - first).total_seconds():.1f} s" if first else "nothing was answered"
+        told = f"{took} from {'when it broke' if broke else 'its first answer'}"
         print(f"\n{kind}: version {now.champion} is live, {now.mode}")
         print(
-            f"  {last.action} ({last.evidence.get('step')}), {took:.1f} s {'from its first bad answer' if broke else ''}"
+            f"  {last.action} ({last.evidence.get('step')}), {told}; {(last.at - began).total_seconds():.1f} s in all"
         )
         print(f"  why: {last.why}")
-        print(f"  customers: {answered:,} answers, {others or 'nothing else'}")
+        print(f"  customers: {answered:,} answers, {others or 'nothing else'}", flush=True)
         if now.mode != "off":
             lifecycle.abort(
                 self.registry, worlds.MODEL, who="ada", at=datetime.now(UTC), why="the story goes on"
             )
         self.sick.unlink(missing_ok=True)
         customers.idle = False
+
+    def _first_answer(self, began: datetime) -> datetime | None:
+        """Give when the candidate was first asked: by then a server has loaded it."""
+        rows = (
+            Log(self.world.settings.log_url, worlds.MODEL)
+            .window(self.versions, began, datetime.now(UTC))
+            .table
+        )
+        times = rows.sort_by("time").column("time")
+        return times[0].as_py() if len(times) else None
 
     def _wait(self, kind: str) -> datetime | None:
         """Wait until it is over, or told; let the one that breaks break as a canary."""
