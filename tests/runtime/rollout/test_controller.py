@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,28 @@ def test_of_two_controllers_that_decide_at_once_one_does_it(traffic: Traffic) ->
     assert done.decision is None
     assert standing(traffic) == (1, 2, "canary", 0.2)
     assert len(traffic.history()) == 2
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_however_many_look_at_the_same_moment_each_decision_is_made_once(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "postgresql":
+        monkeypatch.setenv("NBSHIP_STATE_URL", request.getfixturevalue("postgresql_url"))
+    traffic = Traffic(tmp_path)
+    traffic.start(GOOD, {"steps": ["shadow", 0.5], "min_minutes": 2})
+    rivals = [Traffic.again(tmp_path, traffic.now, GOOD) for _ in range(3)]
+    with ThreadPoolExecutor(len(rivals)) as pool:
+        for _ in range(6):
+            traffic.serve(60)
+            for rival in rivals:
+                rival.now = traffic.now
+            list(pool.map(lambda rival: rival.controller.run(), rivals))
+    assert standing(traffic) == (2, None, "off", 0.0)
+    assert [record.after.share for record in traffic.history()] == [0.0, 0.5, 0.0]
+    assert traffic.assignments.verify("m") == []
+    for world in (traffic, *rivals):
+        world.close()
 
 
 def test_a_decision_on_what_was_overtaken_is_not_made(traffic: Traffic) -> None:
