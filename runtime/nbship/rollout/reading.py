@@ -52,13 +52,13 @@ class Reader:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._since: tuple[datetime, bool] | None = None
-        self._kept: dict[Part, _Kept] = {}
+        self._since: datetime | None = None
+        self._kept: dict[tuple[Part, bool], _Kept] = {}
 
     def rows(self, version: int, since: datetime, *, is_shadow: bool) -> Rows:
         """Give what a version answered since a moment, as a shadow or to somebody."""
-        if self._since is None or self._since[0] != since:
-            self._since, self._kept = (since, is_shadow), {}
+        if self._since != since:
+            self._since, self._kept = since, {}
         listing = self._log.parts(version)
         day = since.astimezone(UTC).date()
         parts = [
@@ -67,26 +67,26 @@ class Reader:
             if part.day >= day and (part.day > day or begins(part) >= since - _LONGEST_PART)
         ]
         problems = _gaps(listing, since)
-        found: list[Part] = []
+        found: list[_Kept] = []
         for part in parts:
             try:
-                self._read(part, since, _SHADOW if is_shadow else _ANSWERING)
-                found.append(part)
+                found.append(self._read(part, since, is_shadow=is_shadow))
             except DataError as error:
                 problems.append(f"{part.name}: {error.what}")
         return self._joined(found, problems)
 
-    def _read(self, part: Part, since: datetime, roles: tuple[str, ...]) -> None:
-        if part in self._kept:
-            return
+    def _read(self, part: Part, since: datetime, *, is_shadow: bool) -> _Kept:
+        known = self._kept.get((part, is_shadow))
+        if known is not None:
+            return known
         table = self._log.read(part)
         times = table.column("time")
-        mine = pc.is_in(table.column("role"), value_set=pa.array(roles))
+        mine = pc.is_in(table.column("role"), value_set=pa.array(_SHADOW if is_shadow else _ANSWERING))
         table = table.filter(pc.and_(pc.greater_equal(times, pa.scalar(since, times.type)), mine))
-        self._kept[part] = _Kept(table=table, seconds=_seconds(table))
+        kept = self._kept[part, is_shadow] = _Kept(table=table, seconds=_seconds(table))
+        return kept
 
-    def _joined(self, parts: list[Part], problems: list[str]) -> Rows:
-        kept = [self._kept[part] for part in parts]
+    def _joined(self, kept: list[_Kept], problems: list[str]) -> Rows:
         tables = _first_and_last([item.table for item in kept if item.table.num_rows])
         table, _ = records.joined(tables)
         seconds = [item.seconds for item in kept]
