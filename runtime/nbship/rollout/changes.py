@@ -16,6 +16,8 @@ from nbship.rollout import machine
 from nbship.rollout.machine import Decision, Kind, Rollout
 from nbship.rollout.settings import Plan
 
+#: Who the history says it was, where a controller decided.
+WHO = "rollout"
 ACTIONS: dict[Kind, str] = {
     "tell": names.ACTION_ROLLOUT_STEPPED,
     "begin anew": names.ACTION_ROLLOUT_STEPPED,

@@ -29,8 +29,6 @@ from nbship.rollout.notices import Notices
 from nbship.rollout.reading import Reader, Rows
 
 _log = logging.getLogger("nbship.rollout.controller")
-#: Who the history says it was.
-WHO = "rollout"
 #: A gap between rows counts at most as this share of a step's least time (or one interval, if that is longer).
 _LONGEST_GAP = 0.1
 
@@ -131,7 +129,7 @@ class Controller:
                 change.to,
                 expected=now.revision,
                 action=change.action,
-                who=WHO,
+                who=changes.WHO,
                 at=self._clock(),
                 why=change.why,
                 evidence=change.evidence,

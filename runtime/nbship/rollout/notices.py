@@ -16,6 +16,7 @@ from nbship.alerts.sinks import Sink
 from nbship.monitoring.ledger import Ledger, Stream
 from nbship.registry.assignment import Assignment
 from nbship.registry.audit import AuditRecord
+from nbship.rollout.changes import WHO
 from nbship.rollout.machine import Rollout
 
 RULE = "rollout"
@@ -74,7 +75,9 @@ def _wanted(rollout: Rollout | None, last: AuditRecord | None) -> dict[tuple[int
     if rollout is not None:
         reason = f"{rollout.title} of version {rollout.challenger} is undecided for too long"
         return {(rollout.challenger, UNDECIDED): reason} if rollout.told else {}
-    version = last.evidence.get("version") if last is not None else None
-    if last is None or last.action != names.ACTION_ROLLED_BACK or not isinstance(version, int):
+    if last is None or (last.action, last.who) != (names.ACTION_ROLLED_BACK, WHO):
+        return {}  # what somebody has ended, somebody knows of
+    version = last.evidence.get("version")
+    if not isinstance(version, int):
         return {}
     return {(version, ROLLED_BACK): last.why or "rolled back"}

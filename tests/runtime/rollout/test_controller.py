@@ -157,7 +157,9 @@ def test_a_version_that_was_taken_back_by_hand_may_begin_again(traffic: Traffic)
     rollout = changes.running(traffic.assignments.of("m"))
     assert rollout is not None
     change = changes.changed(traffic.assignments.of("m"), *machine.abort(rollout, "not today"))
-    traffic.change(mode=change.to.mode, share=0.0, challenger=None, rollout=None)
+    traffic.write(change)
+    traffic.controller.run()
+    assert traffic.open_alerts() == set()
     traffic.start(GOOD)
     assert traffic.assignments.of("m").mode == "shadow"
 

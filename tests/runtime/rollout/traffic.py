@@ -26,6 +26,7 @@ from nbship.registry.assignment import Assignment, staged
 from nbship.registry.assignments import Assignments
 from nbship.registry.audit import AuditRecord
 from nbship.rollout import changes, settings
+from nbship.rollout.changes import Change
 from nbship.rollout.controller import Controller, Pass
 from nbship.rollout.notices import Notices
 from nbship.rollout.plan import shadowed, version_for
@@ -128,13 +129,17 @@ class Traffic:
         now, history = self.assignments.of("m"), self.assignments.history("m")
         plan = settings.read({**table, **more})
         change = changes.begun(now, 2, plan, at=self.now, history=history, again=again)
+        self.write(change)
+
+    def write(self, change: Change) -> None:
+        """Let a person make a change."""
         self.assignments.change(
             change.to,
-            expected=now.revision,
+            expected=self.assignments.of("m").revision,
             action=change.action,
             who="ada",
             at=self.now,
-            why="",
+            why=change.why,
             evidence=change.evidence,
         )
 
