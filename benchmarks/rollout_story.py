@@ -185,8 +185,9 @@ class Story:
         now = self.registry.assignments.of(worlds.MODEL)
         last = self.registry.assignments.history(worlds.MODEL)[-1]
         first = broke or self._first_answer(began)
-        took = f"{(last.at - first).total_seconds():.1f} s" if first else "nothing was answered"
-        told = f"{took} from {'when it broke' if broke else 'its first answer'}"
+        told = "before it had answered"
+        if first is not None:
+            told = f"{(last.at - first).total_seconds():.1f} s from {'when it broke' if broke else 'its first answer'}"
         print(f"\n{kind}: version {now.champion} is live, {now.mode}")
         print(
             f"  {last.action} ({last.evidence.get('step')}), {told}; {(last.at - began).total_seconds():.1f} s in all"

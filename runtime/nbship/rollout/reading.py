@@ -7,7 +7,6 @@ kept, by their number alone; the time over which rows came is known of all of th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -41,10 +40,13 @@ class Rows:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Kept:
-    table: pa.Table
+    """What is known of a part; ``table`` is let go where it is neither of the first nor of the last."""
+
+    table: pa.Table | None
     seconds: Seconds
+    count: int
 
 
 class Reader:
@@ -83,17 +85,18 @@ class Reader:
         times = table.column("time")
         mine = pc.is_in(table.column("role"), value_set=pa.array(_SHADOW if is_shadow else _ANSWERING))
         table = table.filter(pc.and_(pc.greater_equal(times, pa.scalar(since, times.type)), mine))
-        kept = self._kept[part, is_shadow] = _Kept(table=table, seconds=_seconds(table))
+        kept = _Kept(table=table, seconds=_seconds(table), count=table.num_rows)
+        self._kept[part, is_shadow] = kept
         return kept
 
     def _joined(self, kept: list[_Kept], problems: list[str]) -> Rows:
-        tables = _first_and_last([item.table for item in kept if item.table.num_rows])
-        table, _ = records.joined(tables)
+        _let_the_middle_go(kept)
+        table, _ = records.joined([item.table for item in kept if item.table is not None and item.count])
         seconds = [item.seconds for item in kept]
         return Rows(
             table=table.sort_by("time"),
             seconds=np.unique(np.concatenate(seconds)) if seconds else np.empty(0, dtype=np.int64),
-            count=sum(item.table.num_rows for item in kept),
+            count=sum(item.count for item in kept),
             problems=tuple(problems),
         )
 
@@ -103,24 +106,14 @@ def _seconds(table: pa.Table) -> Seconds:
     return np.unique(np.asarray(whole.to_numpy(), dtype=np.int64)) // 1_000_000
 
 
-def _first_and_last(tables: list[pa.Table]) -> list[pa.Table]:
-    """Leave the middle out where there are too many rows; what is left does not depend on what they say."""
-    if sum(table.num_rows for table in tables) <= MOST_FIRST + MOST_LAST:
-        return tables
-    first = _until(tables, MOST_FIRST)
-    last = _until(reversed(tables[len(first) :]), MOST_LAST)
-    return [*first, *reversed(last)]
-
-
-def _until(tables: Iterable[pa.Table], most: int) -> list[pa.Table]:
-    taken: list[pa.Table] = []
-    rows = 0
-    for table in tables:
-        if rows >= most:
-            break
-        taken.append(table)
-        rows += table.num_rows
-    return taken
+def _let_the_middle_go(kept: list[_Kept]) -> None:
+    """Keep the first and the last rows where there are too many; which, does not depend on what they say."""
+    total, before = sum(item.count for item in kept), 0
+    for item in kept:
+        after = total - before - item.count
+        if before >= MOST_FIRST and after >= MOST_LAST:
+            item.table = None
+        before += item.count
 
 
 def begins(part: Part) -> datetime:
