@@ -32,6 +32,7 @@ Truths = np.ndarray[Any, np.dtype[np.bool_]]
 #: each minute would see drift by chance sooner or later.
 FIRST_REPORT = 500
 LAST_REPORT = 32_000
+_LEAVES_OUT = "[tool.nbship.rollout] require without 'drift' leaves it out"
 
 
 def window(
@@ -143,7 +144,7 @@ def drift(
     try:
         severity, reason = _drift(mine, rows, references(versions[1]))
     except (DataError, StoreError) as error:
-        return f"the drift of version {versions[1]} is not known: {error.what}"
+        return f"the drift of version {versions[1]} is not known: {error.what} ({_LEAVES_OUT})"
     before: Severity | None = None
     if RANK[severity] > RANK["too_few"]:
         try:
@@ -168,7 +169,7 @@ def _drift(rows: pa.Table, count: int, reference: Profile) -> tuple[Severity, st
     first = rows.sort_by("time").slice(0, count)
     report = judging.judge(first, window="", reference=reference, baseline=None).inputs
     if not report.features:
-        return report.severity, "the log holds no inputs"
+        return report.severity, f"the log holds no inputs to tell drift by ({_LEAVES_OUT})"
     worst = report.features[0]
     return report.severity, f"drift is {report.severity} over {count:,} rows: {worst.feature}, {worst.reason}"
 
