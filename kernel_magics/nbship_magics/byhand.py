@@ -1,15 +1,18 @@
 """The numbers that a cell's own text measures, taken where they are computed and handed on as they are.
 
 The cell runs a tree in which each place (`nbship_magics.places`) is inside a call of ours that gives back the very object.
-The source, line numbers and tracebacks stay the notebook's. Cells that time code run as they are.
+The source, line numbers and tracebacks stay the notebook's. Cells that time code run as they are, and so do functions where
+there is a compiler of bytecode. A function may be sent to a process without us: there it does without the call.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import itertools
 import logging
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +33,7 @@ PROBE = "_nbship_measured"
 _MOST_VALUES = 1000
 _MOST_NAMES = 40
 _LONGEST_NAME = 60
+_MOST_INSIDE = 500
 _TIMED = ("timeit", "%prun", "%memit", "%lprun", "%mprun")
 
 
@@ -61,6 +65,7 @@ class ByHand:
         self._namespace = namespace
         self._flows = Dataflow()
         self._places: dict[int, Place] = {}
+        self._inside: dict[int, Place] = {}
         self._numbers = itertools.count()
         self._names: set[str] = set()
         self._on = False
@@ -68,12 +73,15 @@ class ByHand:
     def install(self, transformers: list[Any]) -> None:
         """Be asked for each cell."""
         setattr(builtins, PROBE, self.note)
+        _ASKED.append(self)
         transformers.append(self)
 
     def remove(self, transformers: list[Any]) -> None:
         """Be asked no longer. What runs yet calls a probe that does nothing."""
         if self in transformers:
             transformers.remove(self)
+        if self in _ASKED:
+            _ASKED.remove(self)
         if getattr(builtins, PROBE, None) == self.note:
             setattr(builtins, PROBE, _handed_on)
         self._on = False
@@ -99,16 +107,25 @@ class ByHand:
         except Exception:  # noqa: BLE001  # a tree that we do not understand runs as it is
             _log.exception("a cell was not searched for numbers")
             return tree
-        return _Probing(self._numbered(found)).visit(tree) if found else tree
+        if "numba" in sys.modules or len(self._inside) > _MOST_INSIDE:
+            found = [place for place in found if not place.inside]
+        return _Probing(*self._numbered(found)).visit(tree) if found else tree
 
-    def _numbered(self, found: list[Place]) -> dict[int, int]:
+    def _numbered(self, found: list[Place]) -> tuple[dict[int, int], dict[int, int]]:
+        """Give the numbers of the places, by node: those of the cell itself, and those that outlive it in functions."""
         numbers = {next(self._numbers): place for place in found}
-        self._places |= numbers
-        return {id(place.node): number for number, place in numbers.items()}
+        self._places |= {number: place for number, place in numbers.items() if not place.inside}
+        self._inside |= {number: place for number, place in numbers.items() if place.inside}
+        nodes = {id(place.node): number for number, place in numbers.items()}
+        inside = {id(place.node) for place in found if place.inside}
+        return (
+            {node: number for node, number in nodes.items() if node not in inside},
+            {node: number for node, number in nodes.items() if node in inside},
+        )
 
     def note(self, number: int, result: Any) -> Any:
         """Note what a place gave, and hand it on."""
-        place = self._places.get(number)
+        place = self._places.get(number) or self._inside.get(number)
         if place is not None and self._on and len(self.noted) + len(self.results) < _MOST_VALUES:
             try:
                 self._note(place, result)
@@ -133,23 +150,51 @@ def _handed_on(_: int, result: Any) -> Any:
     return result
 
 
+_ASKED: list[ByHand] = []
+
+
+def said(number: int, result: Any) -> Any:
+    """Note what a function is about to print, and hand it on."""
+    return _ASKED[-1].note(number, result) if _ASKED else result
+
+
+#: What stands for an expression in a function, where ``_`` is the expression and 0 its number.
+_SAFELY = """
+__import__("sys").modules[{name!r}].said(0, _) if {name!r} in __import__("sys").modules else _
+""".strip().format(name=__name__)
+
+
 class _Probing(ast.NodeTransformer):
     """Puts each place into a call of the probe."""
 
-    def __init__(self, numbers: Mapping[int, int]) -> None:
+    def __init__(self, numbers: Mapping[int, int], inside: Mapping[int, int]) -> None:
         self._numbers = numbers
+        self._inside = inside
 
     def visit(self, node: ast.AST) -> Any:
         """Give a node with probes inside and around it; functions and classes stay as they are."""
         number = self._numbers.get(id(node))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not self._inside:
             return node
         self.generic_visit(node)
+        if (within := self._inside.get(id(node))) is not None and isinstance(node, ast.expr):
+            return ast.fix_missing_locations(ast.copy_location(_safely(within, node), node))
         if number is None:
             return node
         assert isinstance(node, ast.expr)
         call = ast.Call(ast.Name(PROBE, ast.Load()), [ast.Constant(number), node], [])
         return ast.fix_missing_locations(ast.copy_location(call, node))
+
+
+def _safely(number: int, node: ast.expr) -> ast.expr:
+    """Give an expression that hands a value on, by way of us where we are."""
+    made = ast.parse(_SAFELY, mode="eval").body
+    for part in ast.walk(made):
+        if isinstance(part, ast.Call) and len(part.args) == 2:  # noqa: PLR2004  # the number and the expression
+            part.args = [ast.Constant(number), node]
+    assert isinstance(made, ast.IfExp)
+    made.orelse = copy.deepcopy(node)
+    return made
 
 
 def _numbers(place: Place, result: Any) -> Iterator[tuple[str, float, Any]]:
@@ -167,7 +212,7 @@ def _numbers(place: Place, result: Any) -> Iterator[tuple[str, float, Any]]:
         yield from _flat(place.name, result, whole=place.trained or place.named)
 
 
-def _flat(name: str, value: Any, *, whole: bool) -> Iterator[tuple[str, float, Any]]:
+def _flat(name: str, value: Any, *, whole: bool, nested: bool = True) -> Iterator[tuple[str, float, Any]]:
     """Give a number; of a list or an array of numbers, where the ``whole`` is wanted, all, thinned to what is kept."""
     number = _number(value)
     if number is not None:
@@ -176,6 +221,9 @@ def _flat(name: str, value: Any, *, whole: bool) -> Iterator[tuple[str, float, A
         numbers = [_number(item) for item in _thinned(value)]
         if all(item is not None for item in numbers):
             yield from ((name, item, value) for item in numbers if item is not None)
+        elif nested and type(value) is list and len(value) <= _MOST_NAMES:  # a history for each class
+            for place, inner in enumerate(value if all(type(item) is list for item in value) else ()):
+                yield from _flat(f"{name}.{place}", inner, whole=True, nested=False)
 
 
 def _number(value: Any) -> float | None:

@@ -41,7 +41,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellText:
-    """A cell, read. ``choices`` are seeds, how data was split, what a training was told: by the call's name."""
+    """A cell, read. ``choices`` are seeds, how data was split, what a training was told: by the call's name.
+
+    ``steps`` where an optimizer takes steps, as in a training of torch's.
+    """
 
     source_hash: str
     step: str | None
@@ -50,6 +53,7 @@ class CellText:
     constants: tuple[tuple[str, Scalar], ...]
     choices: tuple[tuple[str, Scalar | Named], ...]
     fits: tuple[Fit, ...]
+    steps: bool = False
 
 
 def step_of(source: str) -> str | None:
@@ -73,6 +77,7 @@ def read(source: str, code: str) -> CellText:
         constants=tuple(_knobs(tree, found)),
         choices=tuple(_choices(tree)),
         fits=tuple(_fits(tree)),
+        steps=any(isinstance(node, ast.Attribute) and node.attr == "backward" for node in ast.walk(tree)),
     )
 
 

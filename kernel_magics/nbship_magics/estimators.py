@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from nbship_magics.fitted import (
     fitted_state,
     is_estimator,
     judged,
+    learns_in_place,
     parameters,
     signature,
 )
@@ -47,6 +48,7 @@ class Estimators:
         self._namespace = namespace
         self._learnt: dict[int, Learnt] = {}
         self._alive: dict[int, Any] = {}
+        self._new: dict[int, tuple[Any, tuple[int, ...]]] = {}  # what learns in place, as it was first seen
 
     def learnt(self, estimator: Any) -> Learnt | None:
         """Give what is known of an estimator."""
@@ -62,8 +64,22 @@ class Estimators:
             stamp = fitted_state(estimator)
             known = self.learnt(estimator)
             call = next((fit for fit in text.fits if fit.estimator == name), None)
+            if (
+                known is None
+                and learns_in_place(estimator)
+                and not self._has_learnt(estimator, stamp, call, text)
+            ):
+                continue
             if stamp and (known is None or known.stamp != stamp or call is not None):
                 self._record(name, estimator, stamp, call)
+
+    def _has_learnt(self, estimator: Any, stamp: tuple[int, ...], call: Fit | None, text: CellText) -> bool:
+        """Tell whether a model that does not say so has learnt: it was asked to, or is not as it was when it was new."""
+        seen, before = self._new.get(identity(estimator), (None, stamp))
+        if seen is None or seen() is not estimator:
+            self._new[identity(estimator)] = _reference(estimator), stamp
+            before = stamp
+        return call is not None or text.steps or before != stamp
 
     def _is_same(self, estimator: Any) -> bool:
         alive = self._alive.get(identity(estimator))
@@ -117,10 +133,7 @@ class Estimators:
         self._keep(estimator, fact.ordinal, frame, stamp)
 
     def _keep(self, estimator: Any, ordinal: int, frame: Any, stamp: tuple[int, ...]) -> None:
-        try:
-            self._alive[identity(estimator)] = weakref.ref(estimator)
-        except TypeError:  # a class with slots: it lives as long as we do
-            self._alive[identity(estimator)] = lambda: estimator
+        self._alive[identity(estimator)] = _reference(estimator)
         self._learnt[identity(estimator)] = Learnt(
             ordinal=ordinal, signature=signature(frame), profiled=frame is not None, stamp=stamp
         )
@@ -143,6 +156,13 @@ class Estimators:
             frame = frame[chosen]
         labels = tuple(str(label) for label in getattr(frame, "columns", ()))
         return (call.frame, frame) if not features or labels == features else (call.frame, None)
+
+
+def _reference(estimator: Any) -> Callable[[], Any]:
+    try:
+        return weakref.ref(estimator)
+    except TypeError:  # a class with slots: it lives as long as we do
+        return lambda: estimator
 
 
 def profile_later(session: Session, of: int, frame: Any) -> None:

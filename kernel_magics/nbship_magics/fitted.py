@@ -8,9 +8,19 @@ from typing import Any
 from nbship.facts import Scalar
 from nbship_magics.identity import identity
 from nbship_magics.metrics import is_number
+from nbship_magics.own_models import is_own_model, settings, state
 from nbship_magics.redaction import kept_value
 
-__all__ = ["Signature", "features", "fitted_state", "is_estimator", "judged", "parameters", "signature"]
+__all__ = [
+    "Signature",
+    "features",
+    "fitted_state",
+    "is_estimator",
+    "judged",
+    "learns_in_place",
+    "parameters",
+    "signature",
+]
 
 #: By library, how the names of classes end whose objects are made by fitting.
 _RESULTS: Mapping[str, tuple[str, ...]] = {
@@ -24,6 +34,7 @@ _RESULTS: Mapping[str, tuple[str, ...]] = {
 _JUDGED_BY = ("rsquared", "rsquared_adj", "aic", "bic", "llf")
 _MOST_PARAMETERS = 100
 _MOST_EPOCHS = 1000
+_LONGEST_SETTING, _MOST_ITEMS, _DEEPEST_SETTING = 250, 40, 2
 _MLFLOW_TYPES: Mapping[str, str] = {
     "f8": "double",
     "f4": "float",
@@ -42,7 +53,9 @@ def is_estimator(value: Any) -> bool:
     if issubclass(kind, type):  # not `isinstance`, which asks the object for its `__class__`
         return False
     try:
-        return (hasattr(kind, "fit") and hasattr(kind, "get_params")) or is_result(value)
+        return (
+            (hasattr(kind, "fit") and hasattr(kind, "get_params")) or is_result(value) or is_own_model(kind)
+        )
     except Exception:  # noqa: BLE001  # a metaclass that raises
         return False
 
@@ -53,6 +66,12 @@ def is_result(value: Any) -> bool:
     return kind.__name__.endswith(_RESULTS.get(kind.__module__.partition(".")[0], ()))
 
 
+def learns_in_place(value: Any) -> bool:
+    """Tell a model that does not say itself whether it has learnt."""
+    kind = type(value)
+    return not hasattr(kind, "get_params") and not is_result(value) and is_own_model(kind)
+
+
 def fitted_state(estimator: Any) -> tuple[int, ...]:
     """Give the identities of what fitting has left in an estimator; nothing where it is not fitted.
 
@@ -61,19 +80,21 @@ def fitted_state(estimator: Any) -> tuple[int, ...]:
     if is_result(estimator):
         return (identity(estimator),)
     try:
+        if learns_in_place(estimator):
+            return state(estimator)
         if (own := getattr(type(estimator), "__sklearn_is_fitted__", None)) is not None and not own(
             estimator
         ):
             return ()
-        state = vars(estimator)
+        held = vars(estimator)
     except Exception:  # noqa: BLE001  # foreign classes do what they like
         return ()
-    learnt = [value for name, value in state.items() if name.endswith("_") and not name.startswith("__")]
-    steps = state.get("steps")
+    learnt = [value for name, value in held.items() if name.endswith("_") and not name.startswith("__")]
+    steps = held.get("steps")
     if isinstance(steps, list):  # a pipeline is as fitted as its steps
         learnt += [part for _, step in steps for part in fitted_state(step)]
     if not learnt and own is not None:
-        learnt = list(state.values())
+        learnt = list(held.values())
     return tuple(item if type(item) is int else identity(item) for item in learnt)
 
 
@@ -82,6 +103,8 @@ def parameters(estimator: Any) -> dict[str, Scalar]:
     try:
         if is_result(estimator):
             return _made_with(estimator)
+        if learns_in_place(estimator):
+            return {name: _plain(name, value) for name, value in settings(estimator).items()}
         given: Mapping[str, Any] = estimator.get_params(deep=True)
         best = {f"best.{name}": value for name, value in _best(estimator).items()}
         by_depth = sorted({**given, **best}.items(), key=lambda item: (item[0].count("__"), item[0]))
@@ -127,7 +150,30 @@ def _best(estimator: Any) -> Mapping[str, Any]:
 def _plain(name: str, value: Any) -> Scalar:
     if value is None or isinstance(value, bool | int | float | str):
         return kept_value(str(name), value)
-    return type(value).__name__
+    if is_number(value):
+        return float(value) if type(value).__name__.startswith("float") else int(value)
+    text = _written(value, depth=0)
+    return type(value).__name__ if text is None or len(text) > _LONGEST_SETTING else text
+
+
+def _written(value: Any, *, depth: int) -> str | None:  # noqa: PLR0911  # one line for each kind of value
+    """Give a small collection of numbers and short words as it is written; None for anything else, as it may be data."""
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    if is_number(value):
+        return f"{value:g}"
+    if isinstance(value, str):
+        return repr(value) if value.isidentifier() or "-" in value else None
+    if depth > _DEEPEST_SETTING or not isinstance(value, tuple | list | dict) or len(value) > _MOST_ITEMS:
+        return None
+    parts = [
+        _written(item, depth=depth + 1) for item in (value.values() if isinstance(value, dict) else value)
+    ]
+    if any(part is None for part in parts):
+        return None
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name!s}: {part}" for name, part in zip(value, parts, strict=True)) + "}"
+    return f"{'[' if isinstance(value, list) else '('}{', '.join(map(str, parts))}{']' if isinstance(value, list) else ')'}"
 
 
 def features(estimator: Any) -> tuple[str, ...]:

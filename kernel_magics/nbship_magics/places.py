@@ -1,6 +1,6 @@
 """The places in a cell where a number is measured: which expressions, and the name that each number gets.
 
-Only what the cell itself runs, never the inside of its functions: those may be compiled, or sent to other processes.
+Of the inside of functions only what they print: they may be called often, be compiled, or be sent to other processes.
 A number counts where two things come together: it is made of predictions (`nbship_magics.dataflow`), and the name it
 gets, the label it is printed with or its own formula speaks of a metric.
 """
@@ -8,7 +8,7 @@ gets, the label it is printed with or its own formula speaks of a metric.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -41,7 +41,7 @@ class Place:
 
     ``named`` where the name is the notebook's own; ``shown`` where it is only printed or collected. ``function`` is what a
     library's measuring function is called; empty for what is computed by hand. ``trained`` where a training gives it, which
-    may be a whole history.
+    may be a whole history; ``inside`` where a function prints it.
     """
 
     node: ast.expr
@@ -53,6 +53,7 @@ class Place:
     function: str = ""
     by: str = ""
     trained: bool = False
+    inside: bool = False
     loops: tuple[Loop, ...] = ()
 
 
@@ -67,7 +68,26 @@ def places(tree: ast.Module, flows: Dataflow) -> list[Place]:
     last = tree.body[-1] if tree.body else None
     if isinstance(last, ast.Expr):
         search.display(last.value)
-    return list({id(place.node): place for place in search.found}.values())
+    found = [*search.found, *(place for function in _functions(tree) for place in _printed(function, flows))]
+    return list({id(place.node): place for place in found}.values())
+
+
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    """Give the functions of a cell and the methods of its classes; what is decorated may be compiled."""
+    for statement in tree.body:
+        inner = statement.body if isinstance(statement, ast.ClassDef) else [statement]
+        yield from (part for part in inner if isinstance(part, ast.FunctionDef) and not part.decorator_list)
+
+
+def _printed(function: ast.FunctionDef, flows: Dataflow) -> Iterator[Place]:
+    """Give the measures that a function prints, seen from the inside alone."""
+    inner = Dataflow()
+    inner.functions = flows.functions
+    for _ in range(2):
+        _Search(inner).block(function.body, ())
+    search = _Search(inner)
+    search.block(function.body, ())
+    yield from (replace(place, inside=True) for place in search.found if place.shown and not place.named)
 
 
 class _Search:

@@ -100,9 +100,29 @@ def test_tracebacks_and_values_are_the_notebooks_own(ready: Any) -> None:
 
 def test_functions_and_timed_cells_run_as_they_are(ready: Any) -> None:
     ready.run("def rate(p):\n    acc = np.mean(p == y)\n    return acc")
-    assert "_nbship_measured" not in ready.shell.user_ns["rate"].__code__.co_names
+    assert ready.shell.user_ns["rate"].__code__.co_names == ("np", "mean", "y")
     ready.run("%timeit -n2 -r1 acc = np.mean(y_hat == y)")
     assert recorded(ready) == []
+
+
+def test_what_a_function_prints_is_noted_whenever_it_is_called(ready: Any, capsys: Any) -> None:
+    ready.run("def tell(predicted):\n    print(f'Accuracy of this: {np.mean(predicted == y):.2f}')")
+    ready.run("tell(y_hat)\ntell(1 - y_hat)")
+    assert recorded(ready) == [("Accuracy_of_this", 0.633333, True), ("Accuracy_of_this", 0.366667, True)]
+    assert "Accuracy of this: 0.63" in capsys.readouterr().out
+
+
+def test_a_function_that_is_sent_to_a_process_without_us_does_the_same(ready: Any) -> None:
+    import subprocess
+    import sys
+
+    import cloudpickle
+
+    ready.run("def tell(predicted):\n    print('accuracy', (predicted == 1).mean())")
+    sent = cloudpickle.dumps(ready.shell.user_ns["tell"])
+    code = f"import pickle, numpy; pickle.loads({sent!r})(numpy.array([1, 1, 0, 0]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["accuracy", "0.5"]
 
 
 def test_code_that_outlives_the_extension_goes_on(ready: Any) -> None:
