@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, TypeGuard
 
+from nbship_magics.identity import identity
 from nbship_magics.wrapping import Call, Wrapping
 
 __all__ = ["WATCHED", "Measured", "Metrics", "is_number"]
@@ -33,13 +34,17 @@ _REPORTED = ("precision", "recall", "f1-score")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """A number that the user's code asked for: the function, and the object that it gave or that was measured."""
+    """A number that the user's code asked for: the function, and the object that it gave or that was measured.
+
+    ``on`` is the name of the data in the function that asked.
+    """
 
     function: str
     value: float
     result: Any
     part: str = ""
     estimator: Any = None
+    on: str = ""
 
 
 class Metrics:
@@ -88,7 +93,16 @@ class Metrics:
             self.matrices.append((call.function, call.result))
 
     def _keep(self, call: Call, part: str, value: float) -> None:
-        self.found.append(Measured(function=call.function, value=value, result=call.result, part=part))
+        self.found.append(
+            Measured(
+                function=call.function,
+                value=value,
+                result=call.result,
+                part=part,
+                estimator=_only_model(call.caller),
+                on=_name_of(call.args[0], call.caller) if call.args else "",
+            )
+        )
 
     def _watch_scores(self, module: ModuleType) -> None:
         """Wrap the method that classifiers and regressors of every library inherit from scikit-learn."""
@@ -123,6 +137,23 @@ class Metrics:
             estimator = frame.f_locals.get("self", estimator)
             frame = frame.f_back
         return estimator if frame is not None else None
+
+
+def _only_model(names: Mapping[str, Any]) -> Any:
+    """Give the estimator that a function of the user's works with; None where there are several, or none."""
+    found = {identity(value): value for value in names.values() if _predicts(type(value))}
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _predicts(kind: type) -> bool:
+    try:
+        return hasattr(kind, "fit") and hasattr(kind, "predict")
+    except Exception:  # noqa: BLE001  # a metaclass that raises
+        return False
+
+
+def _name_of(value: Any, names: Mapping[str, Any]) -> str:
+    return next((name for name, other in names.items() if other is value), "")
 
 
 def _report(result: Any) -> Iterator[tuple[str, float]]:

@@ -76,5 +76,5 @@ def settings(model: Any) -> dict[str, Any]:
         return {"weights": sum(part.numel() for part in model.parameters())}
     made_with = set(inspect.signature(type(model).__init__).parameters)
     plain = {name: value for name, value in kept.items() if isinstance(value, bool | int | float | str)}
-    own = {name: value for name, value in plain.items() if name.strip("_") in made_with} or plain
-    return dict(list(own.items())[:_MOST_SETTINGS])
+    own = [(name, value) for name, value in plain.items() if name.strip("_") in made_with]
+    return dict(own[:_MOST_SETTINGS])  # what else it keeps may be learnt

@@ -67,8 +67,9 @@ def name_of(result: Any, hand: ByHand, names: Mapping[int, str]) -> str | None:
 
 def _measured(one: Measured, hand: ByHand, names: Mapping[int, str], owners: Mapping[int, str]) -> Metric:
     name = name_of(one.result, hand, names)
-    if name is None and one.estimator is not None and identity(one.estimator) in owners:
-        name = f"{owners[identity(one.estimator)]}.{one.function}"
+    if name is None:
+        parts = (_owner(one.estimator, owners), one.function, one.on)
+        name = ".".join(part for part in parts if part)
     unnamed = identity(one.result) not in names or one.part == "mean"
     if one.part in ("", "mean") and unnamed and not _is_round(one.value):
         kept = (item.name for item in hand.noted if item.place.named and item.value == one.value)
@@ -77,6 +78,11 @@ def _measured(one: Measured, hand: ByHand, names: Mapping[int, str], owners: Map
             return Metric(name=name_kept, value=one.value, function=one.function)
     own = name or one.function
     return Metric(name=f"{own}.{one.part}" if one.part else own, value=one.value, function=one.function)
+
+
+def _owner(estimator: Any, owners: Mapping[int, str]) -> str:
+    """Give the name of an estimator; of one that has none any more its class."""
+    return "" if estimator is None else owners.get(identity(estimator), type(estimator).__name__)
 
 
 def _is_there(value: float, values: set[float]) -> bool:

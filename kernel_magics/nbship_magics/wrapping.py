@@ -8,8 +8,8 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from types import ModuleType
+from dataclasses import dataclass, field
+from types import FrameType, ModuleType
 from typing import Any
 
 _log = logging.getLogger("nbship.magics")
@@ -17,7 +17,10 @@ _log = logging.getLogger("nbship.magics")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call that is over; ``by_user`` where the user's own code made it, not a library."""
+    """A call that is over; ``by_user`` where the user's own code made it, not a library.
+
+    ``caller`` are the local names of a function of the user's that made it; nothing at the top of a cell.
+    """
 
     module: str
     function: str
@@ -25,16 +28,16 @@ class Call:
     kwargs: Mapping[str, Any]
     result: Any
     by_user: bool
+    caller: Mapping[str, Any] = field(default_factory=dict)
 
 
 Notice = Callable[[Call], None]
 
 
-def _caller_globals() -> Any:
-    """Give the globals of whoever called the function that calls this one."""
+def _caller() -> FrameType | None:
+    """Give the frame of whoever called the function that calls this one."""
     frame = inspect.currentframe()
-    caller = frame.f_back.f_back if frame is not None and frame.f_back is not None else None
-    return caller.f_globals if caller is not None else None
+    return frame.f_back.f_back if frame is not None and frame.f_back is not None else None
 
 
 class Wrapping:
@@ -86,9 +89,19 @@ class Wrapping:
                 result = original(*args, **kwargs)
             finally:
                 self._inside.call = False
-            by_user = _caller_globals() is self._namespace
+            frame = _caller()
+            by_user = frame is not None and frame.f_globals is self._namespace
+            inner = by_user and frame is not None and frame.f_locals is not self._namespace
             self._tell(
-                Call(module=module, function=name, args=args, kwargs=kwargs, result=result, by_user=by_user)
+                Call(
+                    module=module,
+                    function=name,
+                    args=args,
+                    kwargs=kwargs,
+                    result=result,
+                    by_user=by_user,
+                    caller=frame.f_locals if inner and frame is not None else {},
+                )
             )
             return result
 

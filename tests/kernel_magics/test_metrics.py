@@ -82,3 +82,19 @@ def test_what_other_libraries_fit_counts(kernel: Any) -> None:
 def test_a_score_asked_of_an_object_that_is_not_ready_raises_as_ever(ready: Any) -> None:
     outcome = ready.run("LogisticRegression().score(X_test, y_test)")
     assert type(outcome.error_in_exec).__name__ == "NotFittedError"
+
+
+def test_what_a_helper_measures_is_called_after_the_model_that_it_was_given(ready: Any) -> None:
+    ready.run(
+        "from sklearn.tree import DecisionTreeClassifier as Tree\n"
+        "def tell(model, X, y):\n    print(accuracy_score(y, model.predict(X)))\n"
+        "other = Tree().fit(X_train, y_train)"
+    )
+    ready.run("tell(pipe, X_test, y_test)\ntell(other, X_test, y_test)")
+    ready.run("for depth in (1, 2):\n    tell(Tree(max_depth=depth).fit(X_train, y_train), X_test, y_test)")
+    names = [fact.name for fact in ready.facts("metric")]
+    assert names == [
+        "pipe.accuracy_score.y",
+        "other.accuracy_score.y",
+        *["DecisionTreeClassifier.accuracy_score.y"] * 2,
+    ]
