@@ -98,8 +98,7 @@ def _looked_up(part: Coded, table: Array) -> Iterator[Array]:
             continue
         missing = part.missing[start : start + _ROWS]
         found = look_up(np.where(missing, codes.dtype.type(0), block))
-        np.putmask(found, missing, table[-1])
-        yield found
+        yield np.where(missing, table[-1], found)
 
 
 def _same(table: Array) -> Any:
@@ -120,8 +119,8 @@ def _look_up(itemsize: int, table: Array) -> Any:
 
 def _pairs(full: Array) -> Any:
     """Look two codes of one byte up at a time, in half the time."""
-    both = np.arange(_WORD)
-    entries = pa.array(full[both & 0xFF] | (full[both >> 8].astype(np.uint16) << 8))
+    both = full | (full.astype(np.uint16)[:, np.newaxis] << 8)
+    entries = pa.array(both.ravel())
 
     def look_up(block: Array) -> Array:
         codes = block.view(np.uint8)
@@ -134,5 +133,4 @@ def _pairs(full: Array) -> Any:
 
 
 def _taken(entries: pa.Array, places: Array) -> Array:
-    found: Array = np.asarray(pc.take(entries, pa.array(places), boundscheck=False))
-    return found if found.flags.writeable else found.copy()
+    return np.asarray(pc.take(entries, pa.array(places), boundscheck=False))

@@ -163,16 +163,11 @@ def _piece(array: pa.Array) -> tuple[Array, Array | None]:
 
 def _decimal(values: pa.ChunkedArray) -> Node:
     """Hash decimals as integers, at the least scale from 0 that loses nothing, in 16 bytes where they fit."""
-    least = values.cast(pa.decimal256(_DIGITS_OF_32, max(values.type.scale, 0)))
-    while least.type.scale > 0:
-        fewer = _recast(least, pa.decimal256(_DIGITS_OF_32, least.type.scale - 1))
-        if fewer is None:
-            break
-        least = fewer
-    scale = least.type.scale
-    narrow = _recast(least, pa.decimal128(_DIGITS_OF_16, scale))
+    scale = _least_scale(values)
+    as_they_are = _is.is_decimal128(values.type) and values.type.scale == scale
+    narrow = values if as_they_are else _recast(values, pa.decimal128(_DIGITS_OF_16, scale))
     leaf = leaf_of("decimal")
-    for chunk in (least if narrow is None else narrow).chunks:
+    for chunk in (values.cast(pa.decimal256(_DIGITS_OF_32, scale)) if narrow is None else narrow).chunks:
         leaf.take(*_piece(chunk))
     found = leaf.node()
     if found["type"] == "null":
@@ -180,7 +175,20 @@ def _decimal(values: pa.ChunkedArray) -> Node:
     return {**found, "scale": scale, "width": 32 if narrow is None else 16}
 
 
-def _recast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
+def _least_scale(values: pa.ChunkedArray) -> int:
+    """Give the least scale from 0 that loses nothing; a block without zeros at its end tells it at once."""
+    scale = 0
+    for chunk in values.chunks:
+        for start in range(0, len(chunk), _ROWS_STRIPED):
+            block = chunk.slice(start, _ROWS_STRIPED)
+            while scale < values.type.scale:
+                if _recast(block, pa.decimal256(_DIGITS_OF_32, scale)) is not None:
+                    break
+                scale += 1
+    return scale
+
+
+def _recast(values: Any, kind: pa.DataType) -> Any:
     try:
         return values.cast(kind)
     except pa.ArrowInvalid:

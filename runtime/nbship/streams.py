@@ -25,6 +25,7 @@ Node = dict[str, Any]
 
 _ROWS = 1 << 16
 _LONG = 255
+_INFINITY_OF_16 = 0x7C00
 _NAT = np.iinfo(np.int64).min
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 #: The units a column of times is tried in: the first that holds each of its values exactly is the one.
@@ -228,15 +229,14 @@ class Leaf:
             return False
         before = self.values.copy() if self.floats or self.held else None
         self.values.update(values if self.bits else _raw(values))
-        least = np.minimum.reduce(values) if before is not None else 0
-        if (self.floats and np.isnan(least)) or (self.held and least == _NAT):
+        if (self.floats and _holds_nan(values)) or (self.held and np.minimum.reduce(values) == _NAT):
             self.values = before
             return False
         self.validity.add(len(values), None)
         return True
 
     def _take_floats(self, values: Array, missing: Array | None) -> None:
-        nan = np.isnan(values)
+        nan = _is_nan(values)
         if missing is not None:
             nan |= missing
         self.validity.count(len(values), nan)
@@ -303,6 +303,19 @@ def _thousandths(values: Array) -> Array:
     if len(whole) and max(int(whole.max()), -int(whole.min())) > _MOST_THOUSANDTHS:
         raise _DoesNotFitError
     return whole
+
+
+def _holds_nan(values: Array) -> bool:
+    if values.dtype == np.float16:
+        return bool(_is_nan(values).any())
+    return bool(np.isnan(np.minimum.reduce(values)))
+
+
+def _is_nan(values: Array) -> Array:
+    """Tell which floats are NaN; those of two bytes by their bits, as processors know nothing of them."""
+    if values.dtype != np.float16:
+        return np.isnan(values)
+    return (values.view(np.uint16) & 0x7FFF) > _INFINITY_OF_16
 
 
 def _raw(values: Array) -> Any:

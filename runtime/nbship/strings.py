@@ -23,7 +23,7 @@ pc: Any = _compute  # its functions are made at import, where no type checker se
 
 #: Columns of so many distinct values or fewer, each for so many rows or more, are codes.
 MOST_DISTINCT = 65_535
-ROWS_PER_VALUE = 16
+ROWS_PER_VALUE = 64
 _ROWS = 1 << 16
 _is = pa.types
 
@@ -37,9 +37,9 @@ def text(name: str, chunks: Sequence[pa.Array]) -> Node:
         return _bytes_node(name, rows, _blocks(chunks))
     coded_blocks, values = found
     parts = [Coded(codes=block, entries=values) for block in coded_blocks]
-    order = np.asarray(pc.array_sort_indices(values)).astype(np.int64)
-    table = codes.table_of(parts[0], order, np.arange(len(order)), len(order))
-    return _codes_node(name, rows, codes.hash_of(parts, [table] * len(parts)), values.take(pa.array(order)))
+    in_order = _sorted([values])
+    table = codes.table_of(parts[0], np.arange(len(values)), _ranks(values, in_order), len(values))
+    return _codes_node(name, rows, codes.hash_of(parts, [table] * len(parts)), in_order)
 
 
 def coded(name: str, parts: Sequence[Coded]) -> Node:

@@ -110,22 +110,21 @@ class Vocabulary:
         rest = []
         for start in range(0, len(block), _ROWS_OF_KEYS):
             piece = block.slice(start, _ROWS_OF_KEYS)
-            codes, places = self._by_keys(keys_of(piece))
+            gone = None if missing is None else missing[start : start + _ROWS_OF_KEYS]
+            codes, places = self._by_keys(keys_of(piece), gone)
             found[start : start + len(codes)] = codes
             rest.append(places + start)
         places = np.concatenate(rest) if rest else np.zeros(0, np.int64)
-        if missing is not None:
-            places = places[~missing[places]]
         if len(places):
             found[places] = self._found(plain(block).take(pa.array(places)))
         return found
 
-    def _by_keys(self, keys: _Keys) -> tuple[Array, Array]:
-        """Give codes, and the places of those that no level knows."""
+    def _by_keys(self, keys: _Keys, missing: Array | None) -> tuple[Array, Array]:
+        """Give codes, and the places of those that are there and that no level knows."""
         levels = self._levels
-        if not levels:
-            return np.zeros(len(keys[0]), np.uint16), np.arange(len(keys[0]))
-        codes, same = levels[0].look_up(keys)
+        codes, same = levels[0].look_up(keys) if levels else _none(len(keys[0]))
+        if missing is not None:
+            same |= missing
         if same.all():
             return codes, np.zeros(0, np.int64)
         rest = np.flatnonzero(~same)
@@ -154,10 +153,13 @@ def look_up(chunks: Sequence[pa.Array], most: int) -> tuple[list[Array], pa.Arra
 
 def _probe(vocabulary: Vocabulary, blocks: Sequence[pa.Array], most: int) -> None:
     """Learn from the first rows, and from as many more as it takes to tell that there are too many."""
+    few = min(_PROBED, 2 * most + 1)
     for block in blocks[:1]:
-        vocabulary.learn(plain(block.slice(0, _PROBED)))
-        if len(vocabulary.words) > _PROBED // 4:
+        vocabulary.learn(plain(block.slice(0, few)))
+        if len(vocabulary.words) > few // 4:
             vocabulary.learn(plain(block.slice(0, most + most // 2)))
+        if len(vocabulary.words) > most // 2:
+            vocabulary.learn(plain(block.slice(0, 6 * most)))
 
 
 def _levels(values: pa.Array, start: int) -> tuple[_Level, ...]:
@@ -177,6 +179,10 @@ def _levels(values: pa.Array, start: int) -> tuple[_Level, ...]:
         levels.append(_Level(shift, slots, first.copy(), second.copy(), codes))
         first, second, codes = first[~won], second[~won], codes[~won]
     return tuple(levels)
+
+
+def _none(rows: int) -> tuple[Array, Array]:
+    return np.zeros(rows, np.uint16), np.zeros(rows, np.bool_)
 
 
 def _slots(keys: _Keys, shift: np.uint64) -> Array:
