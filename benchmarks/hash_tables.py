@@ -4,7 +4,8 @@ One table for every kind of column; the fastest of the rounds, in milliseconds, 
 identity each one takes. `identity` is BLAKE3 of the content on all cores, `one thread` the same on one, `change` is
 the XXH3 change detector (of what can change in place), beside one reading of memory. mlflow's digest is of the first 10,000 rows at most, whatever its time.
 
-`--sensitivity` prints which changes each hash sees instead, beside what it should see.
+`--only WORD` takes the kinds whose name holds it. `--large GB` hashes one frame of that size instead, and prints the
+memory that it takes above the frame. `--sensitivity` prints which changes each hash sees, beside what it should see.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -113,7 +115,22 @@ def tables(rows: int) -> dict[str, Callable[[], Any]]:
     def arrow() -> pa.Table:
         return pa.Table.from_pandas(numbers(), preserve_index=False)
 
+    def text(values: Any) -> pd.DataFrame:
+        chosen = pa.array(values, pa.large_string()).take(pa.array(random.integers(0, len(values), rows)))
+        return pa.table({"s": chosen}).to_pandas()
+
+    def categories(values: Any) -> pd.DataFrame:
+        return pd.DataFrame({"c": pd.Categorical.from_codes(random.integers(-1, len(values), rows), values)})
+
+    def arrow_of(values: Any, kind: pa.DataType | None = None) -> pa.Table:
+        return pa.table({"x": values if kind is None else pa.array(values).cast(kind)})
+
     integers = random.integers(0, 99, rows)
+    cents = (random.integers(0, 10_000, rows) / 100).round(2)
+    ends = pa.array(np.arange(0, rows + 1, 4, dtype=np.int32))
+    long = np.array(
+        [f"{'https://example.org/path/to/':30}{number:010}" for number in range(50)], dtype=object
+    )
     missing = random.random(rows) < 0.1  # noqa: PLR2004  # a tenth
     return {
         "numbers, 8 columns": numbers,
@@ -137,6 +154,37 @@ def tables(rows: int) -> dict[str, Callable[[], Any]]:
         "categories, 5,000 texts": lambda: pd.DataFrame(
             {"c": pd.Categorical.from_codes(random.integers(0, 5_000, rows), pd.Index(sorted(words[:5_000])))}
         ),
+        "text of 20,000 values": lambda: text(words[:20_000]),
+        "text of 40 characters": lambda: text(long),
+        "text of unlike lengths": lambda: text(np.array(["x" * (n % 25) for n in range(500)], dtype=object)),
+        "categories in no order": lambda: categories(["low", "mid", "high"]),
+        "categories, 60,000 texts": lambda: categories(words[:60_000]),
+        "intervals (pandas.cut)": lambda: pd.DataFrame({"x": pd.cut(random.random(rows), 10)}),
+        "times that are categories": lambda: categories(pd.date_range("2020", periods=50)),
+        "arrow dictionary": lambda: arrow_of(pa.array(integers).cast(pa.string()).dictionary_encode()),
+        "float32": lambda: pd.DataFrame({"x": random.random(rows, dtype=np.float32)}),
+        "float16": lambda: pd.DataFrame({"x": random.random(rows).astype(np.float16)}),
+        "uint8": lambda: pd.DataFrame({"x": integers.astype(np.uint8)}),
+        "complex": lambda: pd.DataFrame({"x": random.random(rows) + 1j}),
+        "times in ns": lambda: pd.DataFrame({"t": (integers * 1000).astype("M8[ns]")}),
+        "timedelta, a tenth NaT": lambda: pd.DataFrame(
+            {"t": np.where(missing, np.timedelta64("NaT"), integers.astype("m8[us]"))}
+        ),
+        "arrow dates": lambda: arrow_of(integers.astype(np.int32), pa.date32()),
+        "arrow decimals": lambda: arrow_of(cents, pa.decimal128(12, 2)),
+        "arrow binary": lambda: arrow_of(
+            pa.array(words[random.integers(0, 200_000, rows // 2)]), pa.binary()
+        ),
+        "arrow lists": lambda: arrow_of(pa.ListArray.from_arrays(ends, pa.array(integers))),
+        "arrow structs": lambda: arrow_of(
+            pa.StructArray.from_arrays([pa.array(integers), pa.array(cents)], ["a", "b"])
+        ),
+        "objects that are text": lambda: pd.DataFrame({"s": words[random.integers(0, 200_000, rows // 10)]}),
+        "objects that are mixed": lambda: pd.DataFrame(
+            {"x": pd.Series([*range(10_000), *map(str, range(10_000))], dtype=object)}
+        ),
+        "one row": lambda: pd.DataFrame({"x": [1.0], "s": ["a"]}),
+        "nothing present": lambda: pd.DataFrame({"x": np.full(rows, np.nan)}),
         "polars strings": lambda: pl.from_arrow(pa.Table.from_pandas(few(), preserve_index=False)),
     }
 
@@ -148,12 +196,43 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def compare(rows: int, rounds: int) -> None:
+def large(size: int) -> None:
+    """Print how long a frame of so many bytes takes, and the most memory above it."""
+    rows = size // 61  # bytes of a row
+    random = np.random.default_rng(0)
+    words = pa.array([f"user-{number:07d}" for number in range(200_000)], pa.large_string())
+    frame = pa.table({"s": words.take(pa.array(random.integers(0, len(words), rows)))}).to_pandas()
+    for place in range(4):
+        frame[f"x{place}"] = random.standard_normal(rows)
+    frame["c"] = pd.Categorical.from_codes(
+        random.integers(0, 50, rows).astype(np.int8), [*"abcdefghijklm", *map(str, range(37))]
+    )
+    frame["t"] = pd.date_range("2020", periods=rows, freq="s")
+    size = int(frame.memory_usage(index=False).sum())
+    for name, digest in (("all cores", _identity), ("one thread", _one_thread)):
+        before = _memory("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # begins the peak anew
+        took = seconds(lambda digest=digest: digest(frame))  # type: ignore[misc]  # bound now
+        above = _memory("VmHWM") - before
+        print(
+            f"{size / 1e9:.1f} GB, {name}: {took:.2f} s, {size / took / 1e9:.1f} GB/s, {above / 1e6:.0f} MB above"
+        )
+
+
+def _memory(name: str) -> int:
+    """Give a number of bytes that Linux tells of this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name))
+
+
+def compare(rows: int, rounds: int, only: str) -> None:
     """Print the times of every hash on every kind of table."""
     memory = np.ones(8 * rows)
     print(f"{rows:,} rows; milliseconds (times the identity's)")
     print(f"{'':28}{'GB/s':>7}" + "".join(f"{name:>19}" for name in HASHES) + f"{'memory read':>13}")
     for kind, make in tables(rows).items():
+        if only not in kind:
+            continue
         table = make()
         start = table.slice(0, 9) if isinstance(table, pa.Table) else table[:9]
         hashes = {name: digest for name, digest in HASHES.items() if digest(start)}
@@ -274,10 +353,15 @@ def main() -> int:
     options.add_argument("--sensitivity", action="store_true")
     options.add_argument("--rows", type=int, default=5_000_000)
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--only", default="")
+    options.add_argument("--large", type=float, metavar="GB")
     given = options.parse_args()
     if given.sensitivity:
         return sensitivity()
-    compare(given.rows, given.rounds)
+    if given.large:
+        large(int(given.large * 1e9))
+        return 0
+    compare(given.rows, given.rounds, given.only)
     return 0
 
 
