@@ -4,7 +4,7 @@ One table for every kind of column; the fastest of the rounds, in milliseconds, 
 identity each one takes. `identity` is BLAKE3 of the content on all cores, `one thread` the same on one, `change` is
 the XXH3 change detector (of what can change in place), beside one reading of memory. mlflow's digest is of the first 10,000 rows at most, whatever its time.
 
-`--only WORD` takes the kinds whose name holds it. `--large GB` hashes one frame of that size instead, and prints the
+`--only WORD` takes the kinds whose name holds it, `--without mlflow` leaves what is slow out. `--large GB` hashes one frame of that size instead, and prints the
 memory that it takes above the frame. `--sensitivity` prints which changes each hash sees, beside what it should see.
 """
 
@@ -225,17 +225,17 @@ def _memory(name: str) -> int:
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name))
 
 
-def compare(rows: int, rounds: int, only: str) -> None:
+def compare(rows: int, rounds: int, only: str, peers: Mapping[str, Callable[[Any], str | None]]) -> None:
     """Print the times of every hash on every kind of table."""
     memory = np.ones(8 * rows)
     print(f"{rows:,} rows; milliseconds (times the identity's)")
-    print(f"{'':28}{'GB/s':>7}" + "".join(f"{name:>19}" for name in HASHES) + f"{'memory read':>13}")
+    print(f"{'':28}{'GB/s':>7}" + "".join(f"{name:>19}" for name in peers) + f"{'memory read':>13}")
     for kind, make in tables(rows).items():
         if only not in kind:
             continue
         table = make()
         start = table.slice(0, 9) if isinstance(table, pa.Table) else table[:9]
-        hashes = {name: digest for name, digest in HASHES.items() if digest(start)}
+        hashes = {name: digest for name, digest in peers.items() if digest(start)}
         best = dict.fromkeys([*hashes, "memory"], float("inf"))
         size = _bytes(table)
         piece = memory[: size // 8]
@@ -247,7 +247,7 @@ def compare(rows: int, rounds: int, only: str) -> None:
             f"{best[name] * 1e3:10.1f} ({best[name] / best['identity']:5.1f})"
             if name in best
             else f"{'-':>18}"
-            for name in HASHES
+            for name in peers
         ]
         print(
             f"{kind:28}{size / best['identity'] / 1e9:7.2f} "
@@ -354,6 +354,7 @@ def main() -> int:
     options.add_argument("--rows", type=int, default=5_000_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--only", default="")
+    options.add_argument("--without", nargs="*", default=(), metavar="HASH", help="hashes that are left out")
     options.add_argument("--large", type=float, metavar="GB")
     given = options.parse_args()
     if given.sensitivity:
@@ -361,7 +362,8 @@ def main() -> int:
     if given.large:
         large(int(given.large * 1e9))
         return 0
-    compare(given.rows, given.rounds, given.only)
+    peers = {name: digest for name, digest in HASHES.items() if name not in given.without}
+    compare(given.rows, given.rounds, given.only, peers)
     return 0
 
 

@@ -225,7 +225,7 @@ class Leaf:
 
         In this order the search reads from the cache, and costs a quarter of what it costs before the hash.
         """
-        if self.held != self.unit or (self.floats and self.validity.missing):
+        if self.held != self.unit or ((self.floats or self.held) and self.validity.missing):
             return False
         before = self.values.copy() if self.floats or self.held else None
         self.values.update(values if self.bits else _raw(values))
