@@ -4,7 +4,8 @@ One table for every kind of column; the fastest of the rounds, in milliseconds, 
 identity each one takes. `identity` is BLAKE3 of the content on all cores, `one thread` the same on one, `change` is
 the XXH3 change detector (of what can change in place), beside one reading of memory. mlflow's digest is of the first 10,000 rows at most, whatever its time.
 
-`--only WORD` takes the kinds whose name holds it, `--without mlflow` leaves what is slow out. `--large GB` hashes one frame of that size instead, and prints the
+`--only WORD` takes the kinds whose name holds it, `--without mlflow` leaves what is slow out, and
+`--cpu` counts the seconds of all threads' work, for a machine that others use too. `--large GB` hashes one frame of that size instead, and prints the
 memory that it takes above the frame. `--sensitivity` prints which changes each hash sees, beside what it should see.
 """
 
@@ -189,11 +190,11 @@ def tables(rows: int) -> dict[str, Callable[[], Any]]:
     }
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Give the wall seconds of one call."""
-    started = time.perf_counter()
+def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Give the seconds of one call."""
+    started = clock()
     work()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def large(size: int) -> None:
@@ -225,7 +226,13 @@ def _memory(name: str) -> int:
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(name))
 
 
-def compare(rows: int, rounds: int, only: str, peers: Mapping[str, Callable[[Any], str | None]]) -> None:
+def compare(
+    rows: int,
+    rounds: int,
+    only: str,
+    peers: Mapping[str, Callable[[Any], str | None]],
+    clock: Callable[[], float],
+) -> None:
     """Print the times of every hash on every kind of table."""
     memory = np.ones(8 * rows)
     print(f"{rows:,} rows; milliseconds (times the identity's)")
@@ -241,8 +248,8 @@ def compare(rows: int, rounds: int, only: str, peers: Mapping[str, Callable[[Any
         piece = memory[: size // 8]
         for _ in range(rounds):
             for name, digest in hashes.items():
-                best[name] = min(best[name], seconds(lambda digest=digest, table=table: digest(table)))  # type: ignore[misc]  # bound now
-            best["memory"] = min(best["memory"], seconds(piece.sum))
+                best[name] = min(best[name], seconds(lambda digest=digest, table=table: digest(table), clock))  # type: ignore[misc]  # bound now
+            best["memory"] = min(best["memory"], seconds(piece.sum, clock))
         cells = [
             f"{best[name] * 1e3:10.1f} ({best[name] / best['identity']:5.1f})"
             if name in best
@@ -355,6 +362,7 @@ def main() -> int:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--only", default="")
     options.add_argument("--without", nargs="*", default=(), metavar="HASH", help="hashes that are left out")
+    options.add_argument("--cpu", action="store_true")
     options.add_argument("--large", type=float, metavar="GB")
     given = options.parse_args()
     if given.sensitivity:
@@ -363,7 +371,9 @@ def main() -> int:
         large(int(given.large * 1e9))
         return 0
     peers = {name: digest for name, digest in HASHES.items() if name not in given.without}
-    compare(given.rows, given.rounds, given.only, peers)
+    compare(
+        given.rows, given.rounds, given.only, peers, time.process_time if given.cpu else time.perf_counter
+    )
     return 0
 
 
