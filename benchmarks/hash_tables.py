@@ -118,7 +118,7 @@ def tables(rows: int) -> dict[str, Callable[[], Any]]:
 
     def text(values: Any) -> pd.DataFrame:
         chosen = pa.array(values, pa.large_string()).take(pa.array(random.integers(0, len(values), rows)))
-        return pa.table({"s": chosen}).to_pandas()
+        return pd.DataFrame(pa.table({"s": chosen}).to_pandas())
 
     def categories(values: Any) -> pd.DataFrame:
         return pd.DataFrame({"c": pd.Categorical.from_codes(random.integers(-1, len(values), rows), values)})
@@ -206,7 +206,7 @@ def large(size: int) -> None:
     for place in range(4):
         frame[f"x{place}"] = random.standard_normal(rows)
     frame["c"] = pd.Categorical.from_codes(
-        random.integers(0, 50, rows).astype(np.int8), [*"abcdefghijklm", *map(str, range(37))]
+        random.integers(0, 50, rows).astype(np.int8), pd.Index([*"abcdefghijklm", *map(str, range(37))])
     )
     frame["t"] = pd.date_range("2020", periods=rows, freq="s")
     size = int(frame.memory_usage(index=False).sum())
