@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from nbship.drift import TESTS, DriftReport, compare, measured_exactly, measures
-from nbship.drift.statistics import Pair
+from nbship.drift.pair import Pair
 from nbship.profile import profile
 
 DRAWS = 4000

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from nbship.drift import statistics
+from nbship.drift.pair import Pair
 from nbship.drift.report import LEVELS, RANK, DriftReport, FeatureDrift, Test
-from nbship.drift.statistics import CONFIDENCE, MIN_ROWS, Confidence, Pair
+from nbship.drift.statistics import CONFIDENCE, MIN_ROWS, Confidence
 from nbship.model import Severity
 from nbship.profile import ColumnProfile, Profile
 

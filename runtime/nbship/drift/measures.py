@@ -15,6 +15,7 @@ import numpy as np
 from scipy import special
 
 from nbship.profile import FENCED, ColumnProfile
+from nbship.profile.distinct import ERROR
 
 Counts = np.ndarray[Any, np.dtype[Any]]
 
@@ -250,6 +251,16 @@ def range_null(probability: float, n: int, m: int) -> float:
     k = np.arange(min(m, int(-60 / np.log(ratio)) + 1) + 1)  # e**-60 is nothing to any level
     usual = k[np.exp(k * np.log(ratio)) * (1 + k * (1 - ratio)) > 1 - probability]
     return float(usual[-1] / m)
+
+
+def uniqueness_null(probability: float, repeated: float, longer: float) -> float:
+    """Give the fall of the share of distinct values that chance stays under with this probability.
+
+    ``repeated`` is the share of the reference that seems to come again, which is as wrong as its sketch, and
+    ``longer`` how many times its rows the window has: in a longer one of the same pool as much more comes again.
+    """
+    error = ERROR * math.hypot(longer, 1.0)
+    return float(min(repeated * (longer - 1) - special.ndtri(1 - probability) * error, 1.0))
 
 
 def is_cut_at(column: ColumnProfile, low: float | None, high: float | None) -> bool:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from nbship.drift.pair import Pair
 from nbship.drift.report import LEVELS, DriftReport, FeatureDrift, Test
-from nbship.drift.statistics import Pair
 from nbship.profile import ColumnProfile
 
 #: The most categories that are drawn; the others are one bar.

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import numpy as np
 from scipy import special
 
 from nbship.drift import measures
-from nbship.drift.measures import Counts
+from nbship.drift.pair import Pair
 from nbship.drift.report import Test, Thresholds
 from nbship.model import Severity
-from nbship.profile import ColumnProfile
+from nbship.profile import NEARLY_UNIQUE, distinct
 
 #: Fewer present values than this on one side are not judged.
 MIN_ROWS = 50
@@ -21,31 +20,6 @@ MIN_ROWS = 50
 CONFIDENCE = (0.99, 0.999, 0.9999)
 
 Confidence = tuple[float, float, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """A column then and now.
-
-    ``fine`` are the counts in all bins, ``coarse`` those in deciles or categories, ``counted`` how many values these are.
-    """
-
-    reference: ColumnProfile
-    current: ColumnProfile
-    fine: tuple[Counts, Counts]
-    coarse: tuple[Counts, Counts]
-    counted: tuple[int, int]
-
-    @classmethod
-    def of(cls, reference: ColumnProfile, current: ColumnProfile) -> Pair:
-        """Lay out the counts of a column and of its reference, which share their bins."""
-        fine = np.asarray(reference.counts), np.asarray(current.counts)
-        coarse = fine
-        if reference.edges:
-            starts = [0, *(number + 1 for number in reference.deciles)]
-            coarse = np.add.reduceat(fine[0], starts), np.add.reduceat(fine[1], starts)
-        counted = sum(reference.counts), sum(current.counts)
-        return cls(reference=reference, current=current, fine=fine, coarse=coarse, counted=counted)
 
 
 class DriftTest(Protocol):
@@ -315,6 +289,34 @@ class Outliers:
         return _test(self, value, limits, rows=min(n, m))
 
 
+class Uniqueness:
+    """``unique``: by how much the share of distinct values of a key fell.
+
+    Chance: the error of both sketches (`distinct`); and of values drawn from a pool, the share that comes again grows
+    in proportion to the rows, so that what the reference repeats may be so much more in a longer window.
+    """
+
+    name: ClassVar = "unique"
+    label: ClassVar = "fall of the share of distinct values"
+    sizes: ClassVar[Thresholds] = (0.01, 0.05, 0.2)
+    decides: ClassVar = True
+
+    def applies(self, pair: Pair) -> bool:
+        """Columns that were keys: texts, withheld ones and integers, nearly all of them distinct."""
+        before, now = pair.reference, pair.current
+        if not before.sketch or not now.sketch or not before.present:
+            return False
+        return distinct.uniqueness(before.sketch, before.present) >= NEARLY_UNIQUE
+
+    def measure(self, pair: Pair, sure: Confidence) -> Test:
+        """Measure the fall."""
+        before, now = pair.reference, pair.current
+        was, value = (distinct.uniqueness(each.sketch, each.present) for each in (before, now))
+        longer = max(now.present / before.present, 1.0)
+        limits = _limits(self, lambda level: measures.uniqueness_null(level, 1 - was, longer), sure)
+        return _test(self, max(was - value, 0.0), limits, rows=min(before.present, now.present))
+
+
 TESTS: Sequence[DriftTest] = (
     PopulationStability(),
     JensenShannon(),
@@ -325,6 +327,7 @@ TESTS: Sequence[DriftTest] = (
     VanishedCategories(),
     OutOfRange(),
     Outliers(),
+    Uniqueness(),
     MissingShare(),
 )
 BY_NAME: Mapping[str, DriftTest] = {test.name: test for test in TESTS}

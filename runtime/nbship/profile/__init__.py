@@ -10,17 +10,20 @@ lies below it and what lies above it are counted apart. The least and the greate
 outer fences, three interquartile ranges from the quartiles: what later lies beyond them is counted apart.
 Infinities fall into the outer bins; missing values into none.
 
+**Distinct values** are counted of texts, of withheld columns and of integers that are keys, by a sketch that merges.
+
 **Privacy.** Texts that are mostly unique keep only the lengths; columns whose name speaks of a person keep only counts.
 """
 
 from nbship.profile.bins import FENCED, Bins, fixed
-from nbship.profile.count import numbers_of, profile
+from nbship.profile.count import NEARLY_UNIQUE, numbers_of, profile
 from nbship.profile.executors import DaskExecutor, Executor, LocalExecutor
 from nbship.profile.parts import frame_parts, parquet_parts, profile_parts
 from nbship.profile.records import ColumnProfile, Kind, Profile
 
 __all__ = [
     "FENCED",
+    "NEARLY_UNIQUE",
     "Bins",
     "ColumnProfile",
     "DaskExecutor",

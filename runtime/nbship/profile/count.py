@@ -16,6 +16,7 @@ import pyarrow.compute as _compute
 from nbship import layout
 from nbship import table as tables
 from nbship.profile.bins import Bins, fixed
+from nbship.profile.distinct import ERROR, sketch, uniqueness
 from nbship.profile.occurrences import occurrences
 from nbship.profile.records import NAMED_NEWCOMERS, ColumnProfile, Kind, Profile
 from nbship.profile.tally import Tally, tally
@@ -30,6 +31,8 @@ KEPT_CATEGORIES = 200
 #: A text column with more than this share of distinct values (and more than 50 of them) is text, not a category.
 MOSTLY_UNIQUE = 0.5
 _FEW = 50
+#: Integers of which at least this share is distinct, as the sketch sees it, are a key.
+NEARLY_UNIQUE = 1 - 3 * ERROR
 
 _PERSONAL = re.compile(
     r"(^|[_\W])(e?mail|phone|mobile|ssn|iban|passport|password|passwd|secret|token|address|street|surname|"
@@ -94,12 +97,21 @@ def _count_arrow(column: tables.Column, known: ColumnProfile | None) -> ColumnPr
         return _count_categories(base, values, known)
     values = _plain(values)
     if kind in {"numeric", "datetime"}:
-        return _count_numbers(base, _numbers(values), known)
-    if kind == "withheld":
-        return replace(base, missing=_missing(values))
+        return _with_sketch(_count_numbers(base, _numbers(values), known), values, known)
     if kind == "text" and _is_text(held):
         return _count_lengths(base, values, known)
-    return replace(base, missing=_missing(values))
+    return _with_sketch(replace(base, missing=_missing(values)), values, known)
+
+
+def _with_sketch(found: ColumnProfile, values: pa.ChunkedArray, known: ColumnProfile | None) -> ColumnProfile:
+    """Add how many values are distinct: where the reference tells it; in a reference, of texts and of keys."""
+    if not (_is_text(values.type) or pa.types.is_integer(values.type) or pa.types.is_null(values.type)):
+        return found
+    if known is not None and known.kind == found.kind:
+        return replace(found, sketch=sketch(values)) if known.sketch else found
+    counted = replace(found, sketch=sketch(values))
+    is_told = _is_text(values.type) or uniqueness(counted.sketch, counted.present) >= NEARLY_UNIQUE
+    return counted if is_told and counted.present >= _FEW else found
 
 
 def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -192,7 +204,7 @@ def _count_lengths(
 ) -> ColumnProfile:
     lengths = pc.utf8_length(values).cast(pa.float64(), safe=False)
     found = _count_numbers(base, np.asarray(lengths.to_numpy(), dtype=np.float64), known)
-    return replace(found, minimum=None, maximum=None)
+    return _with_sketch(replace(found, minimum=None, maximum=None), values, known)
 
 
 def _count_categories(

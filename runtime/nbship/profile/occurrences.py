@@ -14,14 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as _compute
 
+from nbship.profile import words
+from nbship.profile.words import Array
+
 pc: Any = _compute  # its functions are made at import, where no type checker sees them
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Pairs = Iterable[tuple[Any, int]]
-
-_WORD = 8
-#: Texts that are brought into words at a time: their windows stay in the processor's cache.
-_BLOCK = 1 << 14
 
 
 def occurrences(values: pa.ChunkedArray) -> Mapping[str, int]:
@@ -43,9 +41,9 @@ def _pairs(chunk: pa.Array) -> Pairs:
         return _coded(chunk)
     if pa.types.is_string(chunk.type) or pa.types.is_large_string(chunk.type):
         present = chunk.drop_null()
-        words = _words(present)
-        if words is not None:
-            return _short(words)
+        short = _words(present)
+        if short is not None:
+            return _short(short)
         chunk = present
     counted = pc.value_counts(chunk)
     return zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
@@ -64,39 +62,19 @@ def _coded(chunk: pa.DictionaryArray) -> Pairs:
     return zip(names, counts[used].tolist(), strict=True)
 
 
-def _short(words: Array) -> Pairs:
-    distinct, counts = np.unique(words, return_counts=True)
-    width = words.dtype.itemsize
+def _short(texts: Array) -> Pairs:
+    distinct, counts = np.unique(texts, return_counts=True)
+    width = texts.dtype.itemsize
     names = (word.to_bytes(width, "little").rstrip(b"\0").decode() for word in distinct.tolist())
     return zip(names, counts.tolist(), strict=True)
 
 
 def _words(texts: pa.Array) -> Array | None:
     """Give the bytes of each text as an integer, padded by zeros; None where one is longer than a word or holds a zero."""
-    _, bounds, held = texts.buffers()
-    if held is None or not len(texts):
+    data, offsets, lengths = words.bytes_of(texts)
+    longest = int(lengths.max(initial=0))
+    if not 0 < longest <= words.WIDTH or not data.all():
         return None
-    kind = np.int64 if pa.types.is_large_string(texts.type) else np.int32
-    offsets = np.frombuffer(bounds, kind)[texts.offset : texts.offset + len(texts) + 1]
-    lengths = np.diff(offsets)
-    longest = int(lengths.max())
-    data = np.frombuffer(held, np.uint8)[offsets[0] : offsets[-1]]
-    if not 0 < longest <= _WORD or not data.all():
-        return None
-    if longest in {1, 2, 4, _WORD} and lengths.min() == longest:
+    if longest in {1, 2, 4, words.WIDTH} and lengths.min() == longest:
         return data.view(f"<u{longest}")
-    return _windows(data, offsets - offsets[0], lengths)
-
-
-def _windows(data: Array, offsets: Array, lengths: Array) -> Array:
-    """Read a word at each offset, and clear what lies beyond the text."""
-    masks = np.array([(1 << 8 * length) - 1 for length in range(_WORD + 1)], dtype="<u8")
-    words = np.empty(len(lengths), dtype="<u8")
-    for start in range(0, len(lengths), _BLOCK):
-        stop = min(start + _BLOCK, len(lengths))
-        first, last = offsets[start], offsets[stop]
-        padded = np.zeros(last - first + _WORD, dtype=np.uint8)
-        padded[: last - first] = data[first:last]
-        windows = np.ndarray((last - first + 1,), dtype="<u8", buffer=padded, strides=(1,))
-        words[start:stop] = windows[offsets[start:stop] - first] & masks[lengths[start:stop]]
-    return words
+    return words.leading(data, offsets, lengths)

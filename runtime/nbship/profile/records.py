@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 from nbship.errors import DataError
+from nbship.profile.distinct import merged
 
 Kind = Literal["numeric", "category", "boolean", "datetime", "text", "withheld"]
 
@@ -23,6 +24,7 @@ class ColumnProfile:
     ``fences`` are the outer ones, where the middle half of the values spreads at all.
     For ``category`` and ``boolean``, ``counts`` follows ``categories`` and ends with the rest;
     ``newcomers`` are the alphabetically first of the values counted in the rest of a table that is no reference.
+    ``sketch`` tells how many are distinct, of texts, withheld columns and keys of integers (`distinct`).
     """
 
     name: str
@@ -39,6 +41,7 @@ class ColumnProfile:
     minimum: float | None = None
     maximum: float | None = None
     newcomers: tuple[str, ...] = ()
+    sketch: str = ""
 
     @property
     def present(self) -> int:
@@ -60,6 +63,7 @@ class ColumnProfile:
             minimum=_either(min, self.minimum, other.minimum),
             maximum=_either(max, self.maximum, other.maximum),
             newcomers=tuple(sorted({*self.newcomers, *other.newcomers})[:NAMED_NEWCOMERS]),
+            sketch=merged(self.sketch, other.sketch),
         )
 
 
@@ -107,7 +111,7 @@ def _either(choose: Any, one: float | None, other: float | None) -> float | None
 def _to_json(column: ColumnProfile) -> dict[str, Any]:
     from dataclasses import asdict
 
-    return {name: value for name, value in asdict(column).items() if value not in ((), None)}
+    return {name: value for name, value in asdict(column).items() if value not in ((), None, "")}
 
 
 def _from_json(row: Mapping[str, Any]) -> ColumnProfile:
