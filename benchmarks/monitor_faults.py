@@ -6,7 +6,9 @@ logged. Then one pass is left in peace. What the ledger holds is compared with t
 monitor says of the same log: windows with all figures, alerts, events. Events are also delivered to a file by the
 killed monitors: *told twice* are copies there, which carry the same number, so that a receiver can drop them.
 
-    python benchmarks/monitor_faults.py [KILLS]
+    python benchmarks/monitor_faults.py [KILLS [ADDRESS]]
+
+ADDRESS is that of an empty database for the killed monitors; default: SQLite in a temporary folder.
 """
 
 from __future__ import annotations
@@ -47,8 +49,9 @@ STREAM = Stream(model="m", version=1, cut=CUT)
 class Bench:
     """A folder with a log that grows, and monitors of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str | None = None) -> None:
         self.folder = folder
+        self.url = address or f"sqlite:///{folder / 'killed.db'}"
         self.days = 0
         self.rows = 0
         self.rng = np.random.default_rng(SEED)
@@ -90,11 +93,6 @@ class Bench:
         ledger.close()
 
     @property
-    def url(self) -> str:
-        """The ledger of the monitors that are killed."""
-        return f"sqlite:///{self.folder / 'killed.db'}"
-
-    @property
     def alerts(self) -> Path:
         """Where they deliver."""
         return self.folder / "killed.jsonl"
@@ -132,9 +130,9 @@ def said(url: str) -> dict[str, Any]:
     return found
 
 
-def run(folder: Path, kills: int, *, seed: int = SEED) -> dict[str, Any]:
+def run(folder: Path, kills: int, *, seed: int = SEED, address: str | None = None) -> dict[str, Any]:
     """Kill so many monitors and count what is wrong."""
-    bench, rng = Bench(folder), random.Random(seed)
+    bench, rng = Bench(folder, address), random.Random(seed)
     bench.grow(14)
     began = time.perf_counter()
     bench.pass_once(f"sqlite:///{folder / 'warm.db'}", folder / "warm.jsonl")
@@ -178,8 +176,9 @@ def _compared(bench: Bench) -> dict[str, Any]:
 def main() -> None:
     """Print the table."""
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
+    address = sys.argv[2] if len(sys.argv) > 2 else None  # noqa: PLR2004  # the script itself is one
     with TemporaryDirectory() as folder:
-        for name, count in run(Path(folder), kills).items():
+        for name, count in run(Path(folder), kills, address=address).items():
             print(f"{name:<14} {count:>7,}")
 
 

@@ -26,12 +26,18 @@ class World:
     """``rows`` logs a day's predictions; ``run`` is one pass of a monitor that has just been started."""
 
     def __init__(
-        self, folder: Path, *, cut: str = "1d", spec: Spec | None = None, **policies: Policy
+        self,
+        folder: Path,
+        *,
+        cut: str = "1d",
+        spec: Spec | None = None,
+        url: str | None = None,
+        **policies: Policy,
     ) -> None:
         self.folder = folder
         self.log = Log(str(folder / "log"), "m")
         self.writer = Writer(self.log)
-        self.url = f"sqlite:///{folder / 'state.db'}"
+        self.url = url or f"sqlite:///{folder / 'state.db'}"
         self.ledger = Ledger(self.url)
         self.now = START + DAY
         self.serving = {1}
