@@ -109,7 +109,7 @@ class PreviewHandler(Handler):
         asked = self.names(given) if given is not None else None
         if given is None or asked is None:
             return
-        result = await self.pass_on("preview", **{**_wish(given), **asked})
+        result = await self.pass_on("preview", **{**_wish(given), **asked}, who=who(self))
         if result is None:
             return
         if result.get("allowed") and not self.may("write"):
@@ -118,7 +118,8 @@ class PreviewHandler(Handler):
 
 
 def _wish(given: JsonObject) -> JsonObject:
-    return {name: given.get(name) for name in ("action", "version", "candidate", "notebook")}
+    said = {name: given.get(name) for name in ("action", "version", "candidate", "notebook")}
+    return {**said, "why": _short(given.get("why"))}
 
 
 class ActionHandler(Handler):
@@ -132,7 +133,7 @@ class ActionHandler(Handler):
         asked = self.names(given) if given is not None else None
         if given is None or asked is None:
             return
-        decided = {"expected": given.get("expected"), "why": _short(given.get("why")), "who": who(self)}
+        decided = {"expected": given.get("expected"), "who": who(self)}
         result = await self.pass_on("act", **{**_wish(given), **asked, **decided})
         if result is not None:
             self.tell(result, status=409 if "error" in result else 200)

@@ -10,7 +10,7 @@ from jupyter_server.auth.decorator import authorized
 
 from nbship_lab import paths
 from nbship_lab.asking import who
-from nbship_lab.jobs import Order
+from nbship_lab.jobs import Order, Outcome
 from nbship_lab.paths import OutsideError
 from nbship_lab.routes import Handler, allowed
 from nbship_lab.states import failure_json
@@ -83,7 +83,7 @@ class JobsHandler(Handler):
             folder=notebook.parent,
             place=str(target),
             path=path,
-            reading=lambda found: {**found, "path": paths.shown(root, str(found.get("path", "")))},
+            reading=lambda found: _exported(found, root),
         )
 
     def _retrain(self, given: JsonObject) -> Order | None:
@@ -95,11 +95,12 @@ class JobsHandler(Handler):
             kind="retrain",
             title=f"{asked['model']} is trained anew",
             by=who(self),
-            command=(*self.lab.cli, "retrain", asked["model"], "--json"),
-            folder=self._root() or Path.cwd(),
+            command=(*self.lab.cli, "retrain", asked["model"], "--now", "--json"),
+            folder=Path.cwd(),  # where the preview looked
             place=asked["model"],
             model=asked["model"],
             environment={"MLFLOW_TRACKING_URI": uri} if uri else {},
+            reading=_retrained,
         )
 
     def _root(self) -> Path | None:
@@ -113,6 +114,18 @@ class JobsHandler(Handler):
         )
         self.refuse(failure, 400)
         return None
+
+
+def _exported(found: JsonObject, root: Path) -> Outcome:
+    verdict = {"equal": "is equal to the notebook", "different": "differs from the notebook"}
+    status = found.get("verification", {}).get("status")
+    says = f"{found.get('package')} {verdict.get(status, 'was not compared with the notebook')}"
+    return Outcome(says=says, result={**found, "path": paths.shown(root, str(found.get("path", "")))})
+
+
+def _retrained(found: JsonObject) -> Outcome:
+    says = str(found.get("says") or found.get("result"))
+    return Outcome(says=says, well=found.get("result") != "refused")
 
 
 class JobHandler(Handler):

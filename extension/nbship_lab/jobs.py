@@ -36,8 +36,17 @@ GOODBYE_S = 5.0
 PAUSE_S = 0.25
 STEPS: Mapping[str, Sequence[str]] = {
     "export": ("read", "run", "compile", "write", "compare", "tests", "lock", "place"),
-    "retrain": ("train", "check", "register", "rollout"),
+    "retrain": ("retrain",),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a command's document says: in words, whether it is a success, and what of it is handed on."""
+
+    says: str
+    well: bool = True
+    result: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +62,7 @@ class Order:
     path: str | None = None
     model: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    reading: Callable[[JsonObject], JsonObject] = dict
+    reading: Callable[[JsonObject], Outcome]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +75,7 @@ class Job:
     steps: Steps
     state: State = "running"
     ended: str | None = None
+    says: str | None = None
     result: JsonObject | None = None
     error: JobError | None = None
     log: str = ""
@@ -87,6 +97,7 @@ class Job:
             "started": self.started,
             "ended": self.ended,
             "steps": [asdict(step) for step in self.steps],
+            "says": self.says,
             "result": self.result,
             "error": asdict(self.error) if self.error else None,
             "log": self.dropped + len(self.log),
@@ -163,10 +174,7 @@ class Jobs:
             code, result = None, b""
             job.say(f"Error: the command cannot be started: {error.strerror}\n")
         if job.state == "running":
-            read = _result(result)
-            job.result = job.order.reading(read) if read is not None else None
-            job.state = "done" if code == 0 or (code == 1 and read is not None) else "failed"
-            job.error = progress.error_of(job.log, code) if job.state == "failed" else None
+            _conclude(job, code, _result(result))
         job.steps = progress.ended(job.steps, well=job.state == "done")
         job.ended = _now()
         self._log.info("nbship: job %s (%s) is %s", job.id, job.order.kind, job.state)
@@ -185,6 +193,8 @@ class Jobs:
         )
         if job.state == "cancelled":
             await _end(process)
+        if len(job.steps) == 1:
+            job.steps = progress.begun(job.steps)
         self._announce(job, always=True)
         assert process.stdout is not None
         result, _ = await asyncio.gather(process.stdout.read(), self._listen(job, process))
@@ -213,6 +223,17 @@ class Jobs:
         for name in over[: max(0, len(self._jobs) - KEPT)]:
             del self._jobs[name]
             self._told.pop(name, None)
+
+
+def _conclude(job: Job, code: int | None, document: JsonObject | None) -> None:
+    """Say what a command came to. Exit code 1 with a document is a result that somebody may not like."""
+    if document is None or code not in {0, 1}:
+        job.state, job.error = "failed", progress.error_of(job.log, code)
+        return
+    outcome = job.order.reading(document)
+    job.says, job.result = outcome.says, outcome.result
+    job.state = "done" if outcome.well else "failed"
+    job.error = None if outcome.well else JobError(what=outcome.says, help="The log has the rest.")
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:

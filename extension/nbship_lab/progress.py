@@ -62,6 +62,11 @@ def _passed(step: Step) -> Step:
     return replace(step, state="done") if step.state in {"waiting", "running"} else step
 
 
+def begun(steps: Steps) -> Steps:
+    """The steps of a job whose first is under way."""
+    return (replace(steps[0], state="running"), *steps[1:])
+
+
 def _told(line: str) -> tuple[str, str | None] | None:
     try:
         told = json.loads(line) if line.startswith('{"step"') else None

@@ -28,7 +28,7 @@ Condition = Literal["idle", "starting", "ready", "stopped"]
 #: An answer larger than this ends the worker: the browser could not show it anyway.
 MAX_ANSWER_BYTES = 16 * 2**20
 #: What the worker's errors are called where asking again would change nothing.
-_OF_THE_QUESTION = frozenset({"InputError", "DataError"})
+_OF_THE_QUESTION = frozenset({"InputError", "DataError", "PolicyError"})
 _LONGEST_LOGGED = 500
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0

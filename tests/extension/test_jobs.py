@@ -129,6 +129,7 @@ async def test_an_export_runs_the_command_and_gives_what_it_proved(
     done = await ended(server, job)
     coding.decoded(documents.Job, json.dumps(done))  # nothing but what the contract says
     assert (done["state"], done["error"], done["path"]) == ("done", None, "work/churn.ipynb")
+    assert done["says"] == "churn is equal to the notebook"
     assert done["result"] == {**RESULT, "path": "churn"}
     assert [step["state"] for step in done["steps"][:4]] == ["done", "done", "done", "skipped"]
     assert done["steps"][1]["detail"] == "3 of 4 cells"
@@ -268,9 +269,21 @@ async def test_what_is_no_notebook_is_told(server: Any, jp_root_dir: Path, comma
 
 
 async def test_a_retraining_uses_the_profiles_store(server: Any, command: Command) -> None:
-    command.does(print="{}")
+    command.does(print=json.dumps({"result": "promoted", "says": "version 3 is live"}))
     code, job = await server("jobs", {"kind": "retrain", "model": "churn", "profile": "team"})
-    assert code == 202
-    assert (await ended(server, job))["state"] == "done"
+    assert (code, job["model"]) == (202, "churn")
+    done = await ended(server, job)
+    assert (done["state"], done["says"]) == ("done", "version 3 is live")
     (call,) = command.called
-    assert (call["arguments"], call["uri"]) == (["retrain", "churn", "--json"], "https://mlflow.example")
+    assert (call["arguments"], call["uri"]) == (
+        ["retrain", "churn", "--now", "--json"],
+        "https://mlflow.example",
+    )
+
+
+async def test_a_retraining_that_the_gates_refuse_has_failed(server: Any, command: Command) -> None:
+    command.does(print=json.dumps({"result": "refused", "says": "worse than the champion"}), code=1)
+    _, job = await server("jobs", {"kind": "retrain", "model": "churn"})
+    done = await ended(server, job)
+    assert (done["state"], done["error"]["what"]) == ("failed", "worse than the champion")
+    assert done["steps"] == [{"name": "retrain", "state": "failed", "detail": None}]

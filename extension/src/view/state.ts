@@ -384,7 +384,7 @@ export interface ExportResult {
 /**
  * Long work that goes on while nobody looks: of the notebook at ``path``, or of ``model``.
  *
- * ``log`` is how many characters it has said.
+ * ``says`` is what it came to, in words; ``log`` is how many characters it has said on the way.
  */
 export interface Job {
   id: string;
@@ -397,6 +397,7 @@ export interface Job {
   started: string;
   ended: string | null;
   steps: JobStep[];
+  says: string | null;
   result: ExportResult | null;
   error: JobError | null;
   log: number;

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbship import names
-from nbship.errors import ConflictError, InputError, NbshipError
+from nbship.errors import ConflictError, InputError, NbshipError, PolicyError
 from nbship.registry import assignment as roles
 from nbship.registry import lifecycle
-from nbship.state import registering, standing
+from nbship.state import registering, retraining, standing
 from nbship.state.documents import Action, Change, Conflict, Done, Evidence, Preview
 from nbship.state.metrics import better
 
@@ -32,13 +32,15 @@ STAGES: Mapping[str, Stage] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What somebody wants done: which action on which version (or fitted model), and which notebook they look at."""
+    """What somebody wants done, and why: which action on which version (or fitted model of a notebook)."""
 
     action: Action
     model: str
+    who: str
     version: int | None = None
     candidate: str | None = None
     notebook: str | None = None
+    why: str = ""
 
 
 def preview(sources: Sources, wish: Wish) -> Preview:
@@ -50,13 +52,9 @@ def preview(sources: Sources, wish: Wish) -> Preview:
         if wish.action == "register":
             return registering.preview(sources, shown, wish.model, wish.notebook)
         if wish.action == "retrain":
-            return replace(
-                shown,
-                says=f"{wish.model} is trained anew, checked, and enters as challenger",
-                warnings=("it runs the exported package's pipeline, which may take long",),
-            )
+            return retraining.preview(registry, shown, wish.model)
         after = _after(registry, now, wish)
-    except InputError as error:
+    except (InputError, PolicyError) as error:
         return replace(shown, allowed=False, reason=error.what, says=f"{wish.action} {wish.model}")
     return _filled(sources, registry, shown, now, after)
 
@@ -73,6 +71,7 @@ def _after(registry: Registry, now: Assignment, wish: Wish) -> Assignment:
     after = roles.staged(now, version.version, STAGES[wish.action])
     if after == now:
         raise InputError(f"version {version.version} is {roles.stage_of(now, version.version)} already")
+    lifecycle.allow(registry, version, STAGES[wish.action], who=wish.who, why=wish.why)
     return after
 
 
@@ -90,10 +89,12 @@ def _filled(
     was, will_be = (versions.get(getattr(one, role) or 0) for one in (now, after))
     evidence = _evidence(sources, registry, was or versions.get(now.champion or 0), will_be)
     warnings = [*_warnings(now, after), *_doubts(registry, evidence, will_be)]
+    starts = shown.action == "challenge" and now.champion is not None
+    begins = (Change(what="rollout", before=_rollout(now), after="begins by the configured plan"),)
     return replace(
         shown,
         says=says(now, after),
-        changes=changes(now, after),
+        changes=(*changes(now, after), *(begins if starts else ())),
         evidence=evidence,
         warnings=tuple(warnings),
     )
@@ -205,35 +206,39 @@ def _doubts(registry: Registry, evidence: Sequence[Evidence], version: ModelVers
     return found
 
 
-def act(sources: Sources, wish: Wish, *, expected: int, who: str, why: str, at: datetime) -> Done | Conflict:
+def act(sources: Sources, wish: Wish, *, expected: int, at: datetime) -> Done | Conflict:
     """Do it, if what they saw still stands; else give what stands now, and nothing is changed."""
     registry = sources.registry
     try:
-        done = _do(sources, registry, wish, expected=expected, who=who, why=why, at=at)
+        done = _do(sources, registry, wish, expected=expected, at=at)
     except ConflictError as error:
         return _conflict(registry, wish.model, error)
     return done
 
 
-def _do(
-    sources: Sources, registry: Registry, wish: Wish, *, expected: int, who: str, why: str, at: datetime
-) -> Done:
+def _do(sources: Sources, registry: Registry, wish: Wish, *, expected: int, at: datetime) -> Done:
+    told: dict[str, Any] = {"who": wish.who, "at": at, "why": wish.why, "expected": expected}
+
     def promote() -> Assignment:
-        version, stage = _version_of(wish), STAGES[wish.action]
-        return lifecycle.promote(
-            registry, wish.model, version, to=stage, who=who, at=at, why=why, expected=expected
-        )
+        return lifecycle.promote(registry, wish.model, _version_of(wish), to=STAGES[wish.action], **told)
+
+    def challenge() -> Assignment:
+        from nbship.rollout import lifecycle as rollout
+
+        return rollout.start(registry, wish.model, _version_of(wish), **told)
 
     def roll_back() -> Assignment:
-        return lifecycle.roll_back(registry, wish.model, who=who, at=at, why=why, expected=expected)
+        return lifecycle.roll_back(registry, wish.model, **told)
 
     def register() -> Assignment:
         _still(registry, wish.model, expected)
-        registering.register(sources, registry, wish.model, wish.candidate or "", who=who)
+        registering.register(sources, registry, wish.model, wish.candidate or "", who=wish.who)
         return registry.assignments.of(wish.model)
 
     ways: Mapping[str, Callable[[], Assignment]] = {
-        **dict.fromkeys(STAGES, promote),
+        "promote": promote,
+        "archive": promote,
+        "challenge": challenge,
         "rollback": roll_back,
         "register": register,
     }
@@ -241,10 +246,11 @@ def _do(
         raise InputError(f"{wish.action!r} is done by a job", help='ask for a job of kind "retrain"')
     before = registry.assignments.of(wish.model)
     after = ways[wish.action]()
-    told = (
-        says(before, after) if wish.action != "register" else f"A new version of {wish.model} is registered"
-    )
-    return Done(says=told, assignment=standing.assignment_of(after))
+    if wish.action == "register":
+        return Done(
+            says=f"A new version of {wish.model} is registered", assignment=standing.assignment_of(after)
+        )
+    return Done(says=says(before, after), assignment=standing.assignment_of(after))
 
 
 def _still(registry: Registry, model: str, expected: int) -> None:

@@ -106,14 +106,7 @@ class Desk:
         if not isinstance(expected, int) or isinstance(expected, bool):
             raise InputError("which state did you see?", help='say "expected": the revision of the preview')
         with self._at(question) as sources:
-            return acting.act(
-                sources,
-                _wish(question),
-                expected=expected,
-                who=_text(question, "who"),
-                why=_optional(question, "why") or "",
-                at=self._clock(),
-            )
+            return acting.act(sources, _wish(question), expected=expected, at=self._clock())
 
     def alert(self, question: Mapping[str, Any]) -> Any:
         """Acknowledge or resolve an alert."""
@@ -195,6 +188,8 @@ def _wish(question: Mapping[str, Any]) -> acting.Wish:
     return acting.Wish(
         action=cast("Action", action),
         model=_model(question),
+        who=_text(question, "who"),
+        why=_optional(question, "why") or "",
         version=None if number is None else _number(number),
         candidate=_optional(question, "candidate"),
         notebook=_optional(question, "notebook"),

@@ -462,7 +462,7 @@ class ExportResult:
 class Job:
     """Long work that goes on while nobody looks: of the notebook at ``path``, or of ``model``.
 
-    ``log`` is how many characters it has said.
+    ``says`` is what it came to, in words; ``log`` is how many characters it has said on the way.
     """
 
     id: str
@@ -475,6 +475,7 @@ class Job:
     started: str
     ended: str | None
     steps: tuple[JobStep, ...]
+    says: str | None
     result: ExportResult | None
     error: JobError | None
     log: int
