@@ -49,6 +49,8 @@ def main(options: list[str]) -> None:
     environment = dict(set_up.environment())
     if not HERE.joinpath("work", NOTEBOOK).exists() or not HERE.joinpath("told").exists():
         subprocess.run(["nbship", "demo", "--to", str(HERE)], cwd=set_up.ROOT, env=environment, check=True)
+        scene = ["python", str(set_up.ROOT / "scripts" / "lab_scene.py"), str(HERE)]
+        subprocess.run(scene, cwd=set_up.ROOT, env=environment, check=True)
         HERE.joinpath("told").touch()
     if options == ["--prepare"]:
         return

@@ -321,6 +321,10 @@ class Exported:
         made: pd.DataFrame = self._step(raw.copy(), self._config)
         return made[list(self._model.feature_names_in_)]
 
+    def predictions(self, features: pd.DataFrame) -> list[float]:
+        """Give what the model answers."""
+        return [float(value) for value in self._model.predict(features)]
+
     def error(self, features: pd.DataFrame, truth: pd.Series[int]) -> float:
         """Give how many riders an hour the model is off by."""
         return float(abs(self._model.predict(features) - truth).mean())

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 MOST_EVIDENCE = 6
 STAGES: Mapping[str, Stage] = {
     "promote": names.STAGE_PRODUCTION,
-    "challenge": names.STAGE_STAGING,
     "archive": names.STAGE_ARCHIVED,
 }
 
@@ -43,7 +42,7 @@ class Wish:
     why: str = ""
 
 
-def preview(sources: Sources, wish: Wish) -> Preview:
+def preview(sources: Sources, wish: Wish, *, at: datetime) -> Preview:
     """Say what an action would change, on which evidence; what cannot be done is not allowed, with the reason."""
     registry = sources.registry
     now = registry.assignments.of(wish.model)
@@ -53,13 +52,13 @@ def preview(sources: Sources, wish: Wish) -> Preview:
             return registering.preview(sources, shown, wish.model, wish.notebook)
         if wish.action == "retrain":
             return retraining.preview(registry, shown, wish.model)
-        after = _after(registry, now, wish)
-    except (InputError, PolicyError) as error:
+        after = _after(registry, now, wish, at)
+    except (InputError, PolicyError, ConflictError) as error:
         return replace(shown, allowed=False, reason=error.what, says=f"{wish.action} {wish.model}")
     return _filled(sources, registry, shown, now, after)
 
 
-def _after(registry: Registry, now: Assignment, wish: Wish) -> Assignment:
+def _after(registry: Registry, now: Assignment, wish: Wish, at: datetime) -> Assignment:
     """Give the assignment as an action would leave it. Raises InputError where it cannot."""
     if wish.action == "rollback":
         return lifecycle.rolled_back(
@@ -68,11 +67,26 @@ def _after(registry: Registry, now: Assignment, wish: Wish) -> Assignment:
     version = registry.version(wish.model, _version_of(wish))
     if version.status not in {"ready", "none"}:
         raise InputError(f"version {version.version} is {version.status}: it cannot answer yet")
+    if wish.action == "challenge":
+        return _challenged(registry, now, version, wish, at)
     after = roles.staged(now, version.version, STAGES[wish.action])
     if after == now:
         raise InputError(f"version {version.version} is {roles.stage_of(now, version.version)} already")
     lifecycle.allow(registry, version, STAGES[wish.action], who=wish.who, why=wish.why)
     return after
+
+
+def _challenged(
+    registry: Registry, now: Assignment, version: ModelVersion, wish: Wish, at: datetime
+) -> Assignment:
+    from nbship import policy
+    from nbship.rollout import changes as rollouts
+    from nbship.rollout import settings
+
+    lifecycle.allow(registry, version, names.STAGE_PRODUCTION, who=wish.who, why=wish.why)
+    plan = settings.read(policy.enforced(registry.config).rollout)
+    history = registry.assignments.history(wish.model)
+    return rollouts.begun(now, version.version, plan, at=at, history=history, again=False).to
 
 
 def _version_of(wish: Wish) -> int:
@@ -89,12 +103,10 @@ def _filled(
     was, will_be = (versions.get(getattr(one, role) or 0) for one in (now, after))
     evidence = _evidence(sources, registry, was or versions.get(now.champion or 0), will_be)
     warnings = [*_warnings(now, after), *_doubts(registry, evidence, will_be)]
-    starts = shown.action == "challenge" and now.champion is not None
-    begins = (Change(what="rollout", before=_rollout(now), after="begins by the configured plan"),)
     return replace(
         shown,
         says=says(now, after),
-        changes=(*changes(now, after), *(begins if starts else ())),
+        changes=changes(now, after),
         evidence=evidence,
         warnings=tuple(warnings),
     )
@@ -113,6 +125,8 @@ def says(now: Assignment, after: Assignment) -> str:
             return f"Nobody answers any more: version {now.champion} is taken away"
         instead = f" instead of version {now.champion}" if now.champion is not None else ""
         return f"Version {after.champion} answers{instead}"
+    if after.mode != "off" and now.mode == "off":
+        return f"Version {after.challenger} begins its rollout ({_rollout(after)}); version {now.champion} answers"
     if after.challenger != now.challenger:
         if after.challenger is None:
             return f"Version {now.challenger} is no challenger any more; version {now.champion} answers as before"

@@ -98,7 +98,7 @@ class Desk:
     def preview(self, question: Mapping[str, Any]) -> Any:
         """Say what an action would change."""
         with self._at(question) as sources:
-            return acting.preview(sources, _wish(question))
+            return acting.preview(sources, _wish(question), at=self._clock())
 
     def act(self, question: Mapping[str, Any]) -> Any:
         """Do it, against the revision that was seen."""

@@ -151,6 +151,11 @@ def test_a_day_at_the_panel(panel: Panel) -> None:
         "note": None,
     }
 
+    # a rollout is shown before it begins
+    begins = panel.ask("preview", action="challenge", version=2)
+    assert begins["says"] == "Version 2 begins its rollout (shadow); version 1 answers"
+    assert {"what": "rollout", "before": None, "after": "shadow"} in begins["changes"]
+
     # promoting: shown, done, and refused to who saw what was before
     shown = panel.ask("preview", action="promote", version=2)
     assert (shown["allowed"], shown["expected"]) == (True, 2)
