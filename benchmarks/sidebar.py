@@ -2,8 +2,9 @@
 
     python benchmarks/sidebar.py [--versions 500] [--features 200] [--windows 30] [--seconds 20]
 
-A real Jupyter server with the real worker, on MLflow's SQLite, beside a probe in the server's own process that ticks
-every millisecond. The probe's figures are told for the server alone, and while a panel asks once a second with the
+A real Jupyter server with the real worker, on MLflow's SQLite, and two probes in the server's own process: one ticks
+every millisecond and tells how late it is, which a busy machine adds to; one tells the processor time of every callback of
+the event loop, which it does not. Their figures are told for the server alone, and while a panel asks once a second with the
 model changing under it, so that the document is drawn, sent and told anew each time. The peer is what people do today: a
 handler that asks MLflow itself for the same facts, within the server, as the one MLflow extension for JupyterLab does.
 """
@@ -22,6 +23,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +121,13 @@ import asyncio, json, time
 import tornado.web
 from jupyter_server.base.handlers import APIHandler
 
-late, running = [], False
+late, held, running = [], [], False
+run = asyncio.events.Handle._run
+
+def timed(handle):
+    began = time.thread_time()
+    run(handle)
+    held.append(time.thread_time() - began)
 
 async def probe():
     while True:
@@ -133,10 +141,12 @@ class Probe(APIHandler):
         global running
         if not running:
             running = True
+            asyncio.events.Handle._run = timed
             asyncio.get_running_loop().create_task(probe())
-        found = list(late)
+        found = {"late": list(late), "held": sorted(held)[-100:]}
         late.clear()
-        self.finish(json.dumps({"late": found}))
+        held.clear()
+        self.finish(json.dumps(found))
 
 class Peer(APIHandler):
     @tornado.web.authenticated
@@ -243,7 +253,7 @@ def measure(base: str, log: Path, options: argparse.Namespace) -> None:
     tell("event loop, the peer: one look from within the server, with mlflow's import", peer)
     again = ticks(base, 1, lambda _: get(f"{base}/bench/peer?uri={uri}"))
     tell("event loop, the peer: one look more", again)
-    say(f"\nlongest hold, peer over ours: {max(again) / max(held):.0f} times")
+    say(f"\nlongest hold, peer over ours: {again.longest / held.longest:.0f} times")
 
 
 def look(state: str, number: int) -> None:
@@ -267,26 +277,43 @@ def touch(number: int) -> None:
         )
 
 
-def ticks(base: str, seconds: int, each: Any) -> list[float]:
-    """Give how late the probe's ticks were while ``each`` was called once a second."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How late the ticks were, and the processor time of the longest callbacks."""
+
+    late: list[float]
+    held: list[float]
+
+    @property
+    def longest(self) -> float:
+        """The longest that a callback held the loop, in processor time."""
+        return max(self.held)
+
+
+def ticks(base: str, seconds: int, each: Any) -> Seen:
+    """Give what the probes saw while ``each`` was called once a second."""
     get(f"{base}/bench/probe")
-    late: list[float] = []
+    seen = Seen([], [])
     for number in range(seconds):
         began = time.monotonic()
         each(number)
         time.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
-        late += json.loads(get(f"{base}/bench/probe")[1])["late"]
-    return late
+        told = json.loads(get(f"{base}/bench/probe")[1])
+        seen.late.extend(told["late"])
+        seen.held.extend(told["held"])
+    return seen
 
 
-def tell(what: str, late: list[float]) -> None:
+def tell(what: str, seen: Seen) -> None:
     """Print how long the loop was held: the median, the worst of a hundred and of a thousand, and the worst."""
-    ranked = sorted(late)
+    ranked = sorted(seen.late)
     at = [ranked[min(len(ranked) - 1, int(len(ranked) * share))] for share in (0.5, 0.99, 0.999)]
     figures = ", ".join(
         f"{name} {ms(value)}" for name, value in zip(("p50", "p99", "p99.9"), at, strict=True)
     )
-    say(f"{what}: {figures}, longest {ms(ranked[-1])} of {len(ranked):,} ticks")
+    say(f"{what}:")
+    say(f"    held by one callback at most {ms(seen.longest)} of processor time")
+    say(f"    ticks late by {figures}, at most {ms(ranked[-1])}, of {len(ranked):,}")
 
 
 def ms(seconds: float) -> str:
