@@ -32,7 +32,7 @@ function modelActions({ notebook, sidebar, server }: Parts): Actions {
     models: () => server.models(notebook.current?.profile ?? 'default'),
     drift: version => server.drift(about(), version),
     feature: ({ version, feature, window }) => server.feature(about(), version, feature, window),
-    preview: request => server.preview(about(), request),
+    preview: request => server.preview(about(), request, notebook.current?.name ?? ''),
     act: async (request, expected, why) => {
       const outcome = await server.act(about(), request, expected, why);
       sidebar.refresh();

@@ -4,7 +4,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import type { Server } from './server';
 import { pythonVersion, VERSION } from './version';
 import type { Failure, Notebook, Situation } from './view/situation';
-import type { Health, State } from './view/state';
+import { type Health, SCHEMA, type State } from './view/state';
 
 /** How soon to ask again while the worker starts. */
 const SOON_MS = 500;
@@ -161,7 +161,7 @@ export class SidebarModel {
       if (health === null) {
         return { kind: 'server-missing' };
       }
-      if (health.version !== pythonVersion(VERSION)) {
+      if (health.version !== pythonVersion(VERSION) || health.schema !== SCHEMA) {
         return { kind: 'other-version', here: VERSION, there: health.version };
       }
       this.known = health;

@@ -91,8 +91,9 @@ export class Server {
     return this.post<Proposals>('cells', { name, notebook });
   }
 
-  preview(about: About, request: ActionRequest): Promise<Preview> {
-    return this.post<Preview>('actions/preview', { ...about, ...request });
+  /** What an action would change; `notebook` is the one whose fitted models can be registered. */
+  preview(about: About, request: ActionRequest, notebook: string): Promise<Preview> {
+    return this.post<Preview>('actions/preview', { ...about, ...request, notebook });
   }
 
   /** Do it, if the model still stands as the user saw it. */

@@ -3,11 +3,14 @@ import type { RenderProps } from '@anywidget/types';
 import { createRoot } from 'react-dom/client';
 
 import css from '../style/view.css';
+import { Asks } from './asks';
 import { Panel } from './view/Panel';
 import type { State } from './view/state';
 
 interface Traits {
   state: State | null;
+  /** What the kernel answers when the view asks on. */
+  asks?: string[];
 }
 
 function render({ model, el }: RenderProps<Traits>): () => void {
@@ -17,16 +20,23 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   place.className = 'jp-nbship-widget';
   el.append(style, place);
   const root = createRoot(place);
+  const asks = new Asks(model);
   const draw = (): void => {
     const state = model.get('state');
     if (state !== null) {
-      root.render(<Panel situation={{ kind: 'ready', notebook: null, state }} />);
+      root.render(
+        <Panel
+          situation={{ kind: 'ready', notebook: null, state }}
+          actions={asks.actions(model.get('asks') ?? [])}
+        />
+      );
     }
   };
   model.on('change:state', draw);
   draw();
   return () => {
     model.off('change:state', draw);
+    asks.dispose();
     root.unmount();
   };
 }

@@ -37,10 +37,8 @@ interface Document {
 }
 
 /** An export is about its notebook's file, retraining about a model. */
-const isAbout = (
-  job: Job & { path?: string | null; model?: string | null },
-  notebook: Notebook
-): boolean => (job.kind === 'export' ? job.path === notebook.path : job.model === notebook.model);
+const isAbout = (job: Job, notebook: Notebook): boolean =>
+  job.kind === 'export' ? job.path === notebook.path : job.model === notebook.model;
 
 type Asked = Pick<Server, 'proposals' | 'difference' | 'jobs'>;
 
@@ -152,6 +150,7 @@ export class WorkbenchModel {
     if (as === this.readAs) {
       this.proposals = proposals;
       this.difference = difference;
+      this.readAs = proposals.kind === 'failed' ? '' : as; // what failed is asked again
       this.emit();
     }
   }
@@ -160,7 +159,6 @@ export class WorkbenchModel {
     try {
       return { kind: 'known', value: await this.server.proposals(notebook.name, document) };
     } catch (error) {
-      this.readAs = '';
       return { kind: 'failed', failure: failureOf(error) };
     }
   }
