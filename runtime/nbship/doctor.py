@@ -48,6 +48,7 @@ def examine(folder: Path) -> list[Check]:
         _ci(folder),
         _monitoring(folder),
         *_alerts(folder),
+        *_policy(folder),
     ]
 
 
@@ -123,6 +124,19 @@ def _alerts(folder: Path) -> list[Check]:
     found = "; ".join(missing) if required else "no procedures are configured"
     advice = f"say {', '.join(rules.PROCEDURE)} in [tool.nbship.alerts]"
     return [Check(name="alerts", ok=False, found=found, help=advice, required=required)]
+
+
+def _policy(folder: Path) -> list[Check]:
+    """Look at the organisation's policy, where one is named: one that cannot be read refuses everything."""
+    from nbship import policy
+
+    try:
+        settings = config.load(start=folder)
+        found = policy.of(settings)
+        policy.enforced(settings)
+    except NbshipError as error:
+        return [Check(name="policy", ok=False, found=error.what, help=error.help, required=True)]
+    return [Check(name="policy", ok=True, found=found.source)] if found is not None else []
 
 
 @click.command("doctor")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nbship import config, policy
+from nbship.doctor import examine
 from nbship.errors import InputError, PolicyError, StoreError
 from nbship.gates.settings import repository_at
 
@@ -155,3 +156,15 @@ def test_a_policy_may_be_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     found = policy.of(config.load(start=tmp_path))
     assert found is not None
     assert found.at("promote", "production", "by") == "memory://rules/policy.toml:3"
+
+
+def test_doctor_says_which_policy_holds_and_fails_where_it_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.joinpath("policy.toml").write_text(TEXT)
+    monkeypatch.setenv("NBSHIP_POLICY", str(tmp_path / "policy.toml"))
+    (found,) = [check for check in examine(tmp_path) if check.name == "policy"]
+    assert (found.ok, found.found) == (True, str(tmp_path / "policy.toml"))
+    tmp_path.joinpath("policy.toml").write_text("[promot]")
+    (found,) = [check for check in examine(tmp_path) if check.name == "policy"]
+    assert (found.ok, found.required) == (False, True)

@@ -208,4 +208,10 @@ def test_what_the_gates_refuse_or_what_fails_leaves_the_champion_and_a_record(so
     )
     carried = again(registry, source, Plan(then="promote"))
     assert (carried.result, carried.version, carried.assignment.champion) == ("promoted", 2, 2)
+
+    # where rollouts are configured, the new version is tried first, and nothing begins meanwhile
+    tried = again(registry, source, Plan(then="rollout"), asked=True)
+    assert (tried.result, tried.assignment.champion, tried.assignment.challenger) == ("rollout started", 2, 3)
+    assert tried.assignment.mode == "shadow"
+    assert "a rollout of version 3 is under way" in again(registry, source, Plan(), asked=True).says
     registry.close()
