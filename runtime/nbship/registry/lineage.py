@@ -118,7 +118,7 @@ def lineage_of(registry: Registry, version: ModelVersion) -> Lineage:
         environment=run.requirements if run else (),
         metrics=run.metrics if run else {},
         profile=bool(tags.get(names.TAG_REFERENCE)),
-        signature=_signature(registry, version),
+        signature=signature_of(registry, version),
         checks=checks_of(registry, version),
     )
 
@@ -168,8 +168,8 @@ def _run(registry: Registry, version: ModelVersion) -> PastRun | None:
     return None
 
 
-def _signature(registry: Registry, version: ModelVersion) -> tuple[tuple[str, str], ...]:
-    """Give the columns that a version takes, with their types."""
+def signature_of(registry: Registry, version: ModelVersion) -> tuple[tuple[str, str], ...]:
+    """Give the columns that a version takes, with their types; empty where that is not known."""
     if version.source is None:
         return ()
     from mlflow.models import get_model_info

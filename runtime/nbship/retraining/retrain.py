@@ -22,6 +22,7 @@ from nbship.gates.verdict import Verdict
 from nbship.leases import Clock
 from nbship.registry import Registry, lifecycle
 from nbship.registry.assignment import Assignment
+from nbship.registry.lineage import signature_of
 from nbship.retraining import due, training, versions
 from nbship.retraining.due import Due, Seen
 from nbship.retraining.settings import Plan
@@ -126,9 +127,10 @@ class _Attempting:
         except NbshipError as error:
             self._record(f"it failed: {error.what}", {"result": "failed"})
             raise
-        if outcome.refused or outcome.trained is None:
-            now = self._record(f"refused: {outcome.refused}", {"result": "refused", **_judgement(outcome)})
-            return self._attempt("refused", outcome.refused, now, outcome)
+        refused = outcome.refused or self._takes_others(outcome)
+        if refused or outcome.trained is None:
+            now = self._record(f"refused: {refused}", {"result": "refused", **_judgement(outcome)})
+            return self._attempt("refused", refused, now, outcome)
         version = versions.register(
             self.registry,
             self.model,
@@ -147,6 +149,18 @@ class _Attempting:
             self.registry, self.model, self.due, self.plan, version=version, who=self.who, clock=self.clock
         )
         return self._attempt(gone.result, gone.says, gone.assignment, outcome, version=version)
+
+    def _takes_others(self, outcome: Outcome) -> str:
+        """Say that the new model takes other columns than the champion: what is sent to one the other cannot answer."""
+        if outcome.trained is None or self.plan.then == "nothing":
+            return ""
+        with contextlib.suppress(InputError):  # nothing answers yet
+            known = signature_of(self.registry, self.registry.champion(self.model))
+            ours, theirs = ({name for name, _ in item} for item in (outcome.trained.signature, known))
+            if ours and theirs and ours != theirs:
+                others = ", ".join(sorted(ours ^ theirs))
+                return f'it takes other columns than the champion ({others}): then = "nothing" registers it'
+        return ""
 
     def _attempt(
         self, result: Result, says: str, now: Assignment, outcome: Outcome, *, version: int | None = None

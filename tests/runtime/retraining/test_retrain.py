@@ -178,11 +178,20 @@ def test_what_the_gates_refuse_or_what_fails_leaves_the_champion_and_a_record(so
     assert refused.version is None
     (fresh / "rides.csv").write_text("hour,km\n1,2\n")
     assert "`check data` failed" in again(registry, source, Plan(data=str(fresh)), asked=True).says
+    package = source.root / "src" / "rides" / "pipeline.py"
+    package.write_text(
+        PIPELINE.replace('table[["km"]]', 'table[["km", "hour"]]').replace('["km"]\n', '["km", "hour"]\n')
+    )
+    assert (
+        "it takes other columns than the champion (hour)" in again(registry, source, Plan(), asked=True).says
+    )
+    package.write_text(PIPELINE)
     with pytest.raises(RunError, match="ValueError: no rides today"):
         again(registry, source, Plan(set={"broken": True}), asked=True)
     history = registry.assignments.history("rides")
     assert [item.evidence.get("result") for item in history if item.action == "retrained"] == [
         "passed",
+        "refused",
         "refused",
         "refused",
         "failed",
