@@ -113,18 +113,24 @@ class Month:
     show_default=True,
     help="A new folder, or one that an earlier demo made, which is then replaced.",
 )
-def demo_command(folder: Path) -> None:
-    """Take a real notebook all the way: recorded, exported, registered, watched."""
+@click.option("--retrain", is_flag=True, help="The second story: July comes, and the model is trained again.")
+def demo_command(folder: Path, *, retrain: bool) -> None:
+    """Take a real notebook all the way: recorded, exported, registered, watched; with --retrain: trained again."""
     started = time.monotonic()
     require_all()
     place = prepare(folder.resolve())
     run_notebook(place)
     run = show_recorded(place)
     show_export(place)
-    show_checks(place)
-    months = live_through_the_year(place)
-    show_drift(months, known_error=run["metrics"]["mae"])
-    show_status(place)
+    if retrain:
+        from nbship import demo_retraining
+
+        demo_retraining.tell(place)
+    else:
+        show_checks(place)
+        months = live_through_the_year(place)
+        show_drift(months, known_error=run["metrics"]["mae"])
+        show_status(place)
     say(f"\nDone in {time.monotonic() - started:.0f} s. All of it is in {shown(place.root)}.")
     say(f"  {shown(place.package)} is a repository of its own: read it, change it, push it.")
     say("  `make lab` in a clone of nbship opens the notebook in JupyterLab with the panel beside it.")
