@@ -25,6 +25,7 @@ import fnmatch
 import os
 import re
 import tomllib
+import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -249,6 +250,8 @@ def _read(address: str) -> str:
                 return str(file.read())
         return Path(address).expanduser().read_text(encoding="utf-8")
     except (OSError, ValueError, ImportError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         reason = getattr(error, "strerror", None) or str(getattr(error, "reason", error))
         raise StoreError(
             f"the policy cannot be read: {reason}",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +159,22 @@ def test_a_policy_may_be_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     found = policy.of(config.load(start=tmp_path))
     assert found is not None
     assert found.at("promote", "production", "by") == "memory://rules/policy.toml:3"
+
+
+def test_a_policy_may_be_behind_an_address_of_the_web(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.joinpath("policy.toml").write_text(TEXT)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("NBSHIP_POLICY", f"{address}/policy.toml")
+        assert policy.of(config.load(start=tmp_path)) is not None
+        monkeypatch.setenv("NBSHIP_POLICY", f"{address}/gone.toml")
+        with pytest.raises(StoreError, match="not found"):
+            policy.of(config.load(start=tmp_path))
+        server.shutdown()
 
 
 def test_doctor_says_which_policy_holds_and_fails_where_it_does_not(

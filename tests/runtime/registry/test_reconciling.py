@@ -66,6 +66,24 @@ def shop(home: Path) -> Iterator[Shop]:
     made.registry.close()
 
 
+def test_all_of_it_works_on_postgresql(
+    home: Path, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del home
+    monkeypatch.setenv("NBSHIP_STATE_URL", postgresql_url)
+    shop = Shop()
+    lifecycle.promote(shop.registry, "bikes", 3, to="production", who="bo", at=AT)
+    shop.mlflow.aliases["bikes"]["champion"] = "2"
+    assert shop.reconcile().champion == 2
+    lifecycle.roll_back(shop.registry, "bikes", who="bo", at=AT)
+    assert shop.mlflow.shown("bikes") == (
+        {"champion": "3"},
+        {1: "archived", 2: "archived", 3: "production"},
+    )
+    assert shop.breaks() == []
+    shop.registry.close()
+
+
 def test_the_roles_stand_in_mlflow(shop: Shop) -> None:
     aliases, stages = shop.mlflow.shown("bikes")
     assert aliases == {"champion": "1", "challenger": "3"}
