@@ -102,7 +102,8 @@ def _has_tables(path: Path) -> bool:
 
     try:
         with contextlib.closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=1)
+            # not read-only: what a process that was killed left half-written is put right by who opens it next
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=1)
         ) as database:
             found = database.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nbship import store
+from nbship import config, store
 from nbship.config import Config
 from nbship.errors import StoreError
 
@@ -89,3 +91,26 @@ def test_a_database_that_somebody_else_is_making_is_waited_for(tmp_path: Path) -
     with pytest.raises(StoreError, match="making the tables"):
         store.connect(settings)
     assert path.stat().st_size == 0
+
+
+#: Dies in a transaction of which a part is in the file already, as after SIGKILL.
+DYING = """
+import os, sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.execute("PRAGMA cache_size = 1")
+database.execute("CREATE TABLE left_behind (x)")
+database.executemany("INSERT INTO left_behind VALUES (?)", [("x" * 1000,)] * 1000)
+os._exit(9)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_database_whose_writer_was_killed_is_there_at_once(home: Path) -> None:
+    settings = config.load()
+    store.connect(settings)
+    file = home / "mlflow.db"
+    ended = subprocess.run([sys.executable, "-c", DYING, file], check=False)
+    assert ended.returncode == 9
+    assert file.with_name("mlflow.db-journal").stat().st_size
+    assert store.connect(settings).search_registered_models() == []
