@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -17,6 +18,7 @@ from nbship.serving import metrics, openapi
 from nbship.serving.answering import Answering, Reply, Request
 from nbship.serving.keys import Doorkeeper
 
+_log = logging.getLogger("nbship.serving.app")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -72,12 +74,20 @@ class Application:
                 await self._send(send, body, close=True)
                 return
             request = self._request(body, headers)
-            reply = await self.answering.answer(request)
+            reply = await self._answer(request)
             await self._send(send, reply)
             if self.answering.table.mode == "shadow":
                 self.answering.shadow(request, reply)
         finally:
             self._held -= held
+
+    async def _answer(self, request: Request) -> Reply:
+        """Give the reply; what should never happen is an answer, too, and stands in our own log."""
+        try:
+            return await self.answering.answer(request)
+        except Exception:  # noqa: BLE001  # whatever it is, there must be an answer
+            _log.exception("a request could not be answered")
+            return _told(500, "the server failed; its log says why")
 
     def _refusal(self, scope: Scope, headers: dict[bytes, bytes]) -> Reply | None:
         """Give the reply to a request whose body need not be read."""

@@ -22,6 +22,7 @@ from nbship.serving.schema import Field, Schema
 Row = tuple[Any, ...]
 #: Problems that are told at once.
 MOST_PROBLEMS = 100
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _INT32, _INT64 = 2**31, 2**63
 _PYTHON: Mapping[str, Any] = {
     "boolean": bool,
@@ -112,7 +113,7 @@ class Reader:
         """Give what a JSON body asks. Raises RejectedError with all that is wrong with it."""
         try:
             found = self._decoder.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             raise self._why(body, error) from error
         if (found.records is None) == (found.columns is None):
             raise RejectedError(422, Problem(problem="give either `records` or `columns`"))
@@ -169,8 +170,9 @@ class Reader:
     def _why(self, body: bytes, error: Exception) -> RejectedError:
         try:
             found: Any = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as malformed:
-            return RejectedError(400, Problem(problem=f"the body is not JSON: {malformed}"))
+        except _UNREADABLE as malformed:
+            said = "it is nested too deeply" if isinstance(malformed, RecursionError) else str(malformed)
+            return RejectedError(400, Problem(problem=f"the body is not JSON: {said}"))
         problems = list(self._problems(found))[:MOST_PROBLEMS]
         return RejectedError(422, *(problems or [Problem(problem=str(error))]))
 

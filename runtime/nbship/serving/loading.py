@@ -196,7 +196,7 @@ def _examples(field: Field, known: Any, count: int) -> list[Any]:
         if known is not None and field.kind == "string" and known.categories:
             values = known.categories
         return [values[place % len(values)] for place in range(count)]
-    edges = list(known.edges) if known is not None and known.edges else [0.0, 1.0, 2.0, 0.5, -1.0]
+    edges = _seen(known) or [0.0, 1.0, 2.0, 0.5, -1.0]
     # each column goes through its values at a pace of its own, so that rows are not all alike
     pace = 1 + sum(map(ord, field.name)) % 7
     found = [edges[(place * pace) % len(edges)] for place in range(count)]
@@ -205,6 +205,13 @@ def _examples(field: Field, known: Any, count: int) -> list[Any]:
         else round if field.kind in {"integer", "long"} else float
     )  # fmt: skip
     return [cast(value) for value in found]
+
+
+def _seen(known: Any) -> list[float]:
+    """Give the edges of a profile between the least and the greatest value: models may do anything beyond."""
+    if known is None or known.minimum is None or known.maximum is None:
+        return []
+    return [edge for edge in known.edges if known.minimum <= edge <= known.maximum]
 
 
 def _nullable(schema: Schema, profile: Any, predict: Callable[[Any], Any]) -> tuple[Field, ...]:

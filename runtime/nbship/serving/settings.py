@@ -22,6 +22,7 @@ class Settings:
     workers: int = 2
     timeout_s: float = 5.0  # for one request, from its last byte to the answer
     hang_s: float = 10.0  # a worker that computes for longer is killed
+    load_s: float = 120.0  # for a worker to load its version
     read_s: float = 10.0  # for a client to send its request
     watch_s: float = 1.0  # between two looks at the assignment
     grace_s: float = 20.0  # for what is under way when the server stops

@@ -12,7 +12,9 @@ import contextlib
 import itertools
 import json
 import logging
+import math
 import shutil
+import signal
 import socket
 import tempfile
 import time
@@ -44,6 +46,7 @@ class Worker:
     child: Child
     socket: str
     ready: bool = False
+    begun: float = 0.0
     warm: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -155,12 +158,16 @@ class Supervisor:
 
     async def _watch(self) -> None:
         """Ask what is wanted, every second; who does not answer is asked again, and what is wanted stays."""
+        asked: asyncio.Future[tuple[int, Assignment]] | None = None
         while True:
+            # a database that hangs is asked once, not by one more thread every second
+            asked = asked or asyncio.ensure_future(asyncio.to_thread(self._source.assignment))
             try:
                 async with asyncio.timeout(_ASK_S):
-                    self._revision, self._wanted = await asyncio.to_thread(self._source.assignment)
-                self._away = None
+                    self._revision, self._wanted = await asyncio.shield(asked)
+                self._away, asked = None, None
             except (NbshipError, TimeoutError) as error:
+                asked = None if asked.done() else asked
                 said = str(error).partition("\n")[0] or f"no answer in {_ASK_S:g} s"
                 if self._away is None:
                     _log.warning("the assignment cannot be asked for, what holds goes on: %s", said)
@@ -220,6 +227,11 @@ class Supervisor:
         if group.problem != problem:
             _log.warning("version %s cannot be served: %s", group.version, problem)
         group.problem, group.failed_at = problem, time.monotonic()
+        if group.schema is None:  # it has never come up: it is tried again as a whole, later
+            for worker in group.workers:
+                worker.child.dismiss()
+                worker.child.signal(signal.SIGKILL)
+            group.workers.clear()
         self._bring_about()
 
     def _add_worker(self, group: Group, files: Files) -> Worker:
@@ -234,6 +246,7 @@ class Supervisor:
         ]
 
         def begin() -> list[str]:
+            worker.begun = time.monotonic()
             with contextlib.suppress(OSError):
                 Path(path).unlink()
             return arguments
@@ -266,6 +279,8 @@ class Supervisor:
                 None,
             )
             self._bring_about()
+        elif group.schema is None and line is None:
+            self._fail(group, "the process that loads it dies")
         else:
             self._publish()
         return worker.ready
@@ -326,14 +341,18 @@ class Supervisor:
         return tuple((kind, pid) for kind, pid in found if pid is not None)
 
     async def _look_after(self) -> None:
-        """Replace workers that have grown too large, one after the other, each once its successor is warm."""
+        """End workers that hang while they load, and replace those that have grown too large, one by one."""
         while True:
             await asyncio.sleep(self.settings.watch_s)
-            if self.settings.worker_memory is None:
-                continue
+            now = time.monotonic()
             for group in list(self._groups.values()):
-                for worker in [worker for worker in group.workers if worker.ready]:
-                    if _memory(worker.child.pid) > self.settings.worker_memory:
+                for worker in list(group.workers):
+                    if not worker.ready and worker.child.pid and now - worker.begun > self.settings.load_s:
+                        worker.child.signal(signal.SIGKILL)
+                        self._fail(group, f"it is not loaded within {self.settings.load_s:g} s")
+                    elif worker.ready and _memory(worker.child.pid) > (
+                        self.settings.worker_memory or math.inf
+                    ):
                         await self._replace(group, worker)
 
     async def _replace(self, group: Group, worker: Worker) -> None:

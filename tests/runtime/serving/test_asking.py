@@ -79,6 +79,7 @@ def test_a_field_that_the_model_does_not_know_is_refused_with_its_near_match_or_
         (b'{"records": [', 400, "the body is not JSON"),
         (b'{"records": [{"count": NaN}]}', 400, "the body is not JSON"),
         (b"\xff\xfe", 400, "the body is not JSON"),
+        (b"[" * 100_000, 400, "nested too deeply"),
         (b"[]", 422, "the body must be an object"),
         (b"{}", 422, "give either"),
         (b'{"records": []}', 422, "there is no row"),
