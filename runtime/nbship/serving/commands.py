@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -161,6 +162,7 @@ def _serve(settings: Settings, source: Source) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, supervisor.stop)
         await supervisor.run()
+        os._exit(0)  # all is done in good order; a thread that waits for a database must not keep us
 
     asyncio.run(run())
 
