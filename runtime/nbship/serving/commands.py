@@ -183,18 +183,24 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+_keys_file = click.option(
+    "--keys",
+    "path",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file that `nbship serve --keys` reads.",
+)
+
+
 @click.group("keys")
-@click.option("--keys", "path", required=True, type=click.Path(path_type=Path), help="The file of API keys.")
-@click.pass_context
-def keys_command(context: click.Context, path: Path) -> None:
-    """Make and revoke the keys that `nbship serve --keys FILE` asks for; servers that run see it at once."""
-    context.obj = path
+def keys_command() -> None:
+    """Make and revoke the API keys that a server asks for; servers that run see it at once."""
 
 
 @keys_command.command("add")
 @click.argument("name")
-@click.pass_obj
-def add_command(path: Path, name: str) -> None:
+@_keys_file
+def add_command(name: str, *, path: Path) -> None:
     """Print a new key for NAME; only its hash is kept."""
     from nbship.serving import keys
 
@@ -203,8 +209,8 @@ def add_command(path: Path, name: str) -> None:
 
 @keys_command.command("revoke")
 @click.argument("name")
-@click.pass_obj
-def revoke_command(path: Path, name: str) -> None:
+@_keys_file
+def revoke_command(name: str, *, path: Path) -> None:
     """Make NAME's key good for nothing."""
     from nbship.serving import keys
 
@@ -213,8 +219,8 @@ def revoke_command(path: Path, name: str) -> None:
 
 
 @keys_command.command("list")
-@click.pass_obj
-def list_command(path: Path) -> None:
+@_keys_file
+def list_command(*, path: Path) -> None:
     """Print the names of the keys."""
     from nbship.serving import keys
 

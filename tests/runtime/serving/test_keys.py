@@ -49,12 +49,12 @@ def test_a_file_that_becomes_none_lets_in_whom_the_last_one_did(
 
 
 def test_the_command_makes_lists_and_revokes(tmp_path: Path) -> None:
-    file = ["keys", "--keys", str(tmp_path / "keys.json")]
+    file = ["--keys", str(tmp_path / "keys.json")]
     runner = CliRunner()
-    made = runner.invoke(main, [*file, "add", "ada"]).output.strip()
+    made = runner.invoke(main, ["keys", "add", "ada", *file]).output.strip()
     assert Doorkeeper(tmp_path / "keys.json").knows(made)
-    assert runner.invoke(main, [*file, "list"]).output == "ada\n"
-    assert runner.invoke(main, [*file, "add", "ada"]).exit_code == 2
-    assert runner.invoke(main, [*file, "revoke", "ada"]).exit_code == 0
-    assert runner.invoke(main, [*file, "revoke", "ada"]).exit_code == 2
+    assert runner.invoke(main, ["keys", "list", *file]).output == "ada\n"
+    assert runner.invoke(main, ["keys", "add", "ada", *file]).exit_code == 2
+    assert runner.invoke(main, ["keys", "revoke", "ada", *file]).exit_code == 0
+    assert runner.invoke(main, ["keys", "revoke", "ada", *file]).exit_code == 2
     assert not Doorkeeper(tmp_path / "keys.json").knows(made)
