@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from nbship.serving.sources import Source
 
 _MB = 2**20
+#: Connections that may wait while a frontend that was killed comes back.
+_BACKLOG = 2048
 
 
 @click.command("serve")
@@ -171,10 +174,12 @@ def listen(host: str, port: int) -> socket.socket:
     """Give a socket that listens. Raises InputError where the place cannot be had."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
+        with contextlib.ExitStack() as on_failure:
+            listener = on_failure.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+            listener.listen(_BACKLOG)
+            on_failure.pop_all()
     except OSError as error:
         raise InputError(
             f"{host}:{port} cannot be had: {error.strerror or error}", help="choose another --port or --host"

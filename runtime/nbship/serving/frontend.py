@@ -2,8 +2,8 @@
 
     python -m nbship.serving.frontend
 
-Its first line of standard input is what it was told (`Settings`, with the listening socket's number), each further
-one what holds from now on (`Table`). It ends, after what is under way, on SIGTERM or when its input ends: then its
+The first line of its standard input is what it was told (`Settings`, with the listening socket's number), each further
+one what holds from then on (`Table`). It ends, after what is under way, on SIGTERM or when its input ends: then its
 supervisor has gone, and another will take the port.
 """
 
@@ -91,10 +91,11 @@ class Frontend:
         self._listener = listener
         self._spool = Spool(Path(settings.spool), most_bytes=settings.most_spool)
 
-    async def serve(self) -> None:
-        """Answer until it is over."""
+    async def serve(self, table: Table) -> None:
+        """Answer until it is over; ``table`` holds from the first request on."""
         settings = self._settings
         answering = Answering(settings, self._spool, Metrics(settings.model))
+        answering.adopt(table)
         doorkeeper = Doorkeeper(Path(settings.keys)) if settings.keys else None
         application = Application(answering, doorkeeper)
         server = uvicorn.Server(
@@ -160,8 +161,8 @@ class Frontend:
                     connection.refuse(_SLOW)
 
 
-def _first_line() -> bytes:
-    """Give the first line of standard input, and leave the others where the event loop will read them."""
+def _line() -> bytes:
+    """Give one line of standard input, and leave the others where the event loop will read them."""
     line = bytearray()
     while not line.endswith(b"\n"):
         read = os.read(0, 1)
@@ -174,12 +175,12 @@ def _first_line() -> bytes:
 def main() -> None:
     """Read what we are told, and serve."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    told = json.loads(_first_line())
+    told, table = json.loads(_line()), Table.decoded(_line())
     settings = Settings.from_json(told["settings"])
     listener = socket.socket(fileno=told["listener"])
     import uvloop
 
-    uvloop.run(Frontend(settings, listener).serve())
+    uvloop.run(Frontend(settings, listener).serve(table))
 
 
 if __name__ == "__main__":
