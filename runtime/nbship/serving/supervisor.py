@@ -35,6 +35,8 @@ _log = logging.getLogger("nbship.serving.supervisor")
 _ASK_S = 5.0
 _RETRY_S = 15.0
 _WARM_S = 60.0
+#: Processes that may die while they load a version before it is given up for a while.
+_MOST_DEATHS = 3
 #: A shadow gets what the others leave over.
 _SHADOWS_NICENESS = 19
 
@@ -59,6 +61,7 @@ class Group:
     workers: list[Worker] = field(default_factory=list[Worker])
     schema: Schema | None = None
     classes: tuple[str, ...] = ()
+    deaths: int = 0
     problem: str | None = None
     failed_at: float = 0.0
 
@@ -158,22 +161,24 @@ class Supervisor:
 
     async def _watch(self) -> None:
         """Ask what is wanted, every second; who does not answer is asked again, and what is wanted stays."""
-        asked: asyncio.Future[tuple[int, Assignment]] | None = None
+        asked: asyncio.Future[tuple[int, Assignment]] = self._ask()
         while True:
-            # a database that hangs is asked once, not by one more thread every second
-            asked = asked or asyncio.ensure_future(asyncio.to_thread(self._source.assignment))
             try:
                 async with asyncio.timeout(_ASK_S):
                     self._revision, self._wanted = await asyncio.shield(asked)
-                self._away, asked = None, None
+                self._away = None
             except (NbshipError, TimeoutError) as error:
-                asked = None if asked.done() else asked
                 said = str(error).partition("\n")[0] or f"no answer in {_ASK_S:g} s"
                 if self._away is None:
                     _log.warning("the assignment cannot be asked for, what holds goes on: %s", said)
                 self._away = said
             self._bring_about()
             await asyncio.sleep(self.settings.watch_s)
+            if asked.done():  # a database that hangs is asked once, not by one more thread every second
+                asked = self._ask()
+
+    def _ask(self) -> asyncio.Future[tuple[int, Assignment]]:
+        return asyncio.ensure_future(asyncio.to_thread(self._source.assignment))
 
     def _needed(self) -> set[tuple[int, int]]:
         wanted, found = self._wanted, set[tuple[int, int]]()
@@ -280,7 +285,9 @@ class Supervisor:
             )
             self._bring_about()
         elif group.schema is None and line is None:
-            self._fail(group, "the process that loads it dies")
+            group.deaths += 1
+            if group.deaths >= _MOST_DEATHS:
+                self._fail(group, "the process that loads it dies")
         else:
             self._publish()
         return worker.ready

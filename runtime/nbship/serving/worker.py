@@ -169,11 +169,22 @@ def compare(folder: Path, digest: str) -> None:
         )
 
 
+def _await_end(loaded: threading.Event, ended: threading.Event) -> None:
+    """Tell when standard input ends; a worker that still loads, or hangs over it, goes at once."""
+    while os.read(0, 4096):
+        pass
+    ended.set()
+    if not loaded.is_set():
+        os._exit(1)
+
+
 def main() -> None:
     """Load, listen, say so, and compute until nobody wants it any more."""
     folder, digest, path, niceness, probabilities = sys.argv[1:6]
     told, sys.stdout = sys.stdout, sys.stderr  # what a model prints must not be read as what we say
     os.nice(int(niceness))
+    loaded, ended = threading.Event(), threading.Event()
+    threading.Thread(target=_await_end, args=(loaded, ended), daemon=True).start()
     try:
         compare(Path(folder), digest)
         from nbship.serving import loading
@@ -186,8 +197,8 @@ def main() -> None:
         sys.exit(1)
     ready = {"schema": model.schema.to_json(), "classes": model.classes}
     print(json.dumps(ready), file=told, flush=True)
-    while sys.stdin.buffer.read(4096):
-        pass
+    loaded.set()
+    ended.wait()
     door.close()
     os._exit(0)  # a model's own threads must not keep it
 
