@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cloudpickle
+import pandas as pd
 import pytest
 from room import PLUS, made
 
@@ -78,3 +80,29 @@ def test_only_files_that_were_signed_off_are_fetched_and_they_outlive_the_store(
 def test_a_folder_that_is_no_model_is_told_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no MLflow model"):
         OneFolder(tmp_path, "m")
+
+
+def test_what_an_export_packs_for_mlflow_is_served_with_its_own_types(tmp_path: Path) -> None:
+    import mlflow.pyfunc
+    from mlflow.models import infer_signature
+
+    class Served(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow's classes are not typed
+        def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.Series[float]:
+            del context, params
+            words = model_input["season"].map({"winter": 1.0, "summer": 2.0})
+            return (model_input["hr"] + words).set_axis(model_input.index)
+
+    example = pd.DataFrame({"hr": [7, 8], "season": ["winter", "summer"]})
+    mlflow.pyfunc.save_model(
+        str(tmp_path / "m"),
+        python_model=Served(),
+        signature=infer_signature(example, pd.Series([8.0, 10.0])),
+        pip_requirements=[],
+    )
+    model = load(tmp_path / "m")
+    assert [(field.name, field.kind) for field in model.schema.fields] == [
+        ("hr", "long"),
+        ("season", "string"),
+    ]
+    assert not model.schema.numeric
+    assert model.compute([[7, "winter"], [8, "summer"]]) == {"prediction": [8.0, 10.0]}
