@@ -33,7 +33,7 @@ from nbship.monitoring.log import Log
 
 CLIENTS = 4
 PAUSE_S = 0.02
-PATIENCE_S = 300.0
+PATIENCE_S = 900.0
 SETTINGS = """
 [tool.nbship.rollout]
 steps = ["shadow", 0.3, 0.6]
