@@ -38,7 +38,7 @@ KINDS = {
     "differing": Behaviour(off=3.0),
 }
 #: The moment of a kill is drawn from this many times what an undisturbed pass takes.
-LONGEST = 1.6
+LONGEST = 4.0
 _PATIENCE = 60
 
 
