@@ -11,9 +11,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from nbship import store
 from nbship.facts import DatasetHashed, DatasetRead
 from nbship_magics import process, readers
 from nbship_magics.background import THREAD_NAME
+from nbship_magics.readers import IN_MEMORY
 from nbship_magics.session import Session
 from nbship_magics.wrapping import Call, Wrapping
 
@@ -93,7 +95,9 @@ class Datasets:
 
     def _is_news(self, path: Path) -> bool:
         full = path.absolute()
-        ours = full.is_relative_to(self._session.settings.home.absolute())
+        ours = full.is_relative_to(self._session.settings.home.absolute()) or full in _stores(
+            self._session.settings.tracking_uri
+        )
         return str(full) not in self._read and not ours and is_data(path)
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
@@ -110,6 +114,8 @@ class Datasets:
             return
         source = readers.source_of(call.module, call.function, call.args, call.kwargs)
         reader = f"{call.module}.{call.function}"
+        if source == IN_MEMORY and not call.by_user:
+            return  # a library turns something of its own into a table
         if isinstance(source, Path):
             self._read.add(str(source.absolute()))
             if not call.by_user and call.module in _INNER and not is_data(source):
@@ -153,6 +159,13 @@ class Datasets:
             problem = error.what
         fact = DatasetHashed(of=of, file=file_hash, table=table, schema=schema, problem=problem)
         self._session.record(fact)
+
+
+def _stores(uri: str) -> set[Path]:
+    """Give the files of the MLflow databases that are in use: the user's mlflow opens them, and they are no data."""
+    mlflow: Any = sys.modules.get("mlflow")
+    uris = [uri, mlflow.get_tracking_uri() if hasattr(mlflow, "get_tracking_uri") else uri]
+    return {path.absolute() for one in uris if (path := store.sqlite_file(one)) is not None}
 
 
 def _labels(table: Any) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from nbship.tabular import is_tabular
 
-__all__ = ["READERS", "functions", "source_of", "table_of"]
+__all__ = ["IN_MEMORY", "READERS", "functions", "source_of", "table_of"]
 
 #: The module whose import is waited for -> its functions; a pattern stands for all public ones that it matches.
 READERS: Mapping[str, tuple[str, ...]] = {
@@ -37,6 +37,8 @@ READERS: Mapping[str, tuple[str, ...]] = {
     "xarray": ("open_dataset", "load_dataset", "open_mfdataset"),
 }
 _NAMED = ("filepath_or_buffer", "path", "path_or_buf", "path_or_buffer", "io", "source", "sql", "query", "file", "fname", "filename", "name", "where", "input_file", "file_or_dir", "dataname", "filename_or_obj", "con")  # fmt: skip
+#: What stands for a source that is no file.
+IN_MEMORY = "(in memory)"
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _FILE_IN_QUERY = re.compile(
     r"'([^']+\.(?:csv|tsv|parquet|pq|json|jsonl|ndjson|arrow|xlsx)(?:\.gz)?)'", re.IGNORECASE
@@ -80,7 +82,7 @@ def located(given: Any) -> Path | str:
     """Give the path that an argument names; for a URL or a buffer a text."""
     if isinstance(given, (list, tuple)):
         several: Sequence[Any] = given
-        return located(several[0]) if several else "(in memory)"
+        return located(several[0]) if several else IN_MEMORY
     if isinstance(given, os.PathLike):
         given = os.fsdecode(given)
     if isinstance(given, str) and _URL.match(given):
@@ -88,7 +90,7 @@ def located(given: Any) -> Path | str:
     if isinstance(given, str) and given:
         return Path(given).expanduser()
     name = getattr(given, "name", None)
-    return Path(name) if isinstance(name, str) and Path(name).is_file() else "(in memory)"
+    return Path(name) if isinstance(name, str) and Path(name).is_file() else IN_MEMORY
 
 
 def _queried(query: str) -> Path | str:

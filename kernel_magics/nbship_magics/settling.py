@@ -42,6 +42,8 @@ def settled(
     """
     found = [_measured(one, hand, names, owners) for one in measured]
     theirs = {identity(one.result) for one in measured}
+    adopted = {(metric.name, metric.value) for metric in found}  # under the name that the notebook gave it
+    theirs |= {identity(one.result) for one in hand.noted if (one.name, one.value) in adopted}
     seen = set(theirs)
     values = {metric.value for metric in found}
     for one in hand.noted:
