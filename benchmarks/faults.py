@@ -354,6 +354,22 @@ def killed_kernels(bench: Bench, chance: random.Random) -> None:
     )
 
 
+def damaged_journals(bench: Bench, chance: random.Random) -> None:
+    """Cut a journal's last line, and write garbage over one in its middle; the others must be in MLflow, and it is told."""
+    settings = bench.home("damaged")
+    path = _journal_of_400(settings) / "facts.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[200] = chance.randbytes(len(lines[200]) - 1).replace(b"\n", b"?") + b"\n"
+    lines[-1] = lines[-1][:-20]
+    path.write_bytes(b"".join(lines))
+    done = drain.drain(settings)
+    print(
+        f"journal with garbage in its middle and a torn end: recorded {stored(settings)} / 398 that are whole; "
+        f"told: {'; '.join(done.problems)}",
+        flush=True,
+    )
+
+
 def two_workers(bench: Bench) -> None:
     """Start two workers at once; both end, one of them at once."""
     settings = bench.home("two workers")
@@ -389,6 +405,7 @@ def main() -> None:
     parts: dict[str, Callable[[Bench], None]] = {
         "faults": faults,
         "workers": two_workers,
+        "damaged": lambda bench: damaged_journals(bench, chance),
         "kernels": lambda bench: killed_kernels(bench, chance),
         "drains": lambda bench: killed_drains(bench, chance),
         "writers": lambda bench: killed_writers(bench.home("writers"), chance),

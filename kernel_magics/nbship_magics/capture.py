@@ -165,7 +165,7 @@ class Capture:
 
     def _record_parameters(self) -> None:
         for name, value in self._text.constants:
-            if name in self._namespace:  # the cell may have failed before it came to this
+            if name.partition(".")[0] in self._namespace:  # the cell may have failed before it came to this
                 self.session.record(self._stamped(ParameterSet, name=name, value=value))
         for name, choice in self._text.choices:
             value = self._namespace.get(choice.name) if isinstance(choice, Named) else choice

@@ -19,6 +19,8 @@ _FITS = frozenset({"fit", "fit_transform", "fit_predict", "partial_fit", "train"
 _SEEDS = frozenset(
     {"seed", "manual_seed", "set_seed", "set_random_seed", "seed_everything", "default_rng", "RandomState"}
 )
+#: Names of dicts that hold settings.
+_SETTINGS = re.compile(r"param|config|setting|option|kwargs", re.IGNORECASE)
 _SPLITS = frozenset({"train_test_split", "KFold", "StratifiedKFold", "ShuffleSplit", "StratifiedShuffleSplit", "TimeSeriesSplit", "GroupKFold", "RepeatedKFold"})  # fmt: skip
 _SPLIT_WORDS = frozenset({"test_size", "train_size", "random_state", "shuffle", "n_splits", "n_repeats"})
 
@@ -104,8 +106,20 @@ def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[str, Scalar]]:
         return [pair for one, other in pairs for pair in _pairs(one, other)]
     if not isinstance(target, ast.Name) or target.id.startswith("_"):
         return []
+    if isinstance(value, ast.Dict) and _SETTINGS.search(target.id):
+        return _items(target.id, value)
     constant = _constant(value)
     return [] if constant is None else [(target.id, kept_value(target.id, constant))]
+
+
+def _items(name: str, settings: ast.Dict) -> list[tuple[str, Scalar]]:
+    """Give the constants of a dict that holds settings, as ``xgboost.train`` takes them."""
+    pairs = [
+        (key.value, _constant(item))
+        for key, item in zip(settings.keys, settings.values, strict=True)
+        if isinstance(key, ast.Constant)
+    ]
+    return [(f"{name}.{key!s}", kept_value(str(key), item)) for key, item in pairs if item is not None]
 
 
 def _choices(tree: ast.Module) -> Iterator[tuple[str, Scalar | Named]]:

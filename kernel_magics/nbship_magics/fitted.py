@@ -31,7 +31,10 @@ _RESULTS: Mapping[str, tuple[str, ...]] = {
     "tensorflow": ("History",),
 }
 #: What a statistical result is judged by.
-_JUDGED_BY = ("rsquared", "rsquared_adj", "aic", "bic", "llf")
+_JUDGED_BY = ("rsquared", "rsquared_adj", "prsquared", "fvalue", "f_pvalue", "aic", "bic", "llf")
+#: What scikit-learn's estimators say of their own fit, where they do.
+_OWN_NUMBERS = ("best_score_", "oob_score_", "inertia_")
+_MOST_COEFFICIENTS = 50
 _MOST_PARAMETERS = 100
 _MOST_EPOCHS = 1000
 _LONGEST_SETTING, _MOST_ITEMS, _DEEPEST_SETTING = 250, 40, 2
@@ -126,20 +129,39 @@ def _made_with(result: Any) -> dict[str, Scalar]:
 def judged(estimator: Any) -> Iterator[tuple[str, float]]:
     """Give what a fit says of itself: a search's best score, a result's criteria, a training's losses by epoch."""
     try:
-        state: Mapping[str, Any] = vars(estimator)
-        if is_number(best := state.get("best_score_")):
-            yield "best_score", float(best)
-        if not is_result(estimator):
-            return
-        history = state.get("history")
-        for measure, epochs in history.items() if isinstance(history, dict) else ():
-            yield from ((str(measure), float(value)) for value in list(epochs)[:_MOST_EPOCHS])
-        if type(estimator).__module__.startswith("statsmodels"):
-            for part in _JUDGED_BY:
-                if is_number(value := getattr(estimator, part, None)):
-                    yield part, float(value)
+        held: Mapping[str, Any] = vars(estimator)
+        for own in _OWN_NUMBERS:
+            if is_number(value := held.get(own)):
+                yield own.rstrip("_"), float(value)
+        if isinstance(curve := held.get("loss_curve_"), list):
+            yield from (("loss", float(value)) for value in curve[-_MOST_EPOCHS:])
+        yield from _rounds(held.get("evals_result_") or held.get("_evals_result"))
+        if is_result(estimator):
+            yield from _rounds({"": held.get("history")})
+            if type(estimator).__module__.startswith("statsmodels"):
+                yield from _criteria(estimator)
     except Exception:  # noqa: BLE001  # what cannot be asked says nothing
         return
+
+
+def _rounds(told: Any) -> Iterator[tuple[str, float]]:
+    """Give losses by round or epoch, for each data set that a training was to watch."""
+    for name, measures in told.items() if isinstance(told, dict) else ():
+        for measure, values in measures.items() if isinstance(measures, dict) else ():
+            for value in list(values)[:_MOST_EPOCHS]:
+                yield f"{name}.{measure}".lstrip("."), float(value)
+
+
+def _criteria(result: Any) -> Iterator[tuple[str, float]]:
+    """Give what a statistical result is judged by, and its coefficients."""
+    for part in _JUDGED_BY:
+        if is_number(value := getattr(result, part, None)):
+            yield part, float(value)
+    names = getattr(getattr(result, "model", None), "exog_names", None)
+    found: Any = getattr(result, "params", None)
+    if isinstance(names, list) and getattr(found, "ndim", 0) == 1 and len(names) == len(found):
+        for name, value in list(zip(names, found, strict=True))[:_MOST_COEFFICIENTS]:
+            yield f"params.{name}", float(value)
 
 
 def _best(estimator: Any) -> Mapping[str, Any]:

@@ -22,7 +22,9 @@ __all__ = ["Loop", "Place", "places"]
 
 _LONGEST_EXPRESSION = 200
 #: What is recorded of every fit, whoever looks at it.
-SAID_BY_FITS = frozenset({"best_score_", "rsquared", "rsquared_adj", "aic", "bic", "llf", "prsquared"})
+SAID_BY_FITS = frozenset(
+    "best_score_ oob_score_ inertia_ rsquared rsquared_adj prsquared fvalue f_pvalue aic bic llf".split()
+)
 _MOST_NODES = 20_000
 
 

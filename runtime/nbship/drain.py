@@ -167,6 +167,7 @@ class _Drain:
         theirs = _theirs(settings, record)
         if theirs is not None:
             run_id = self._write_into(theirs, record)
+            record = self._without_theirs(theirs, record, run_id)
         elsewhere = theirs is not None and theirs.tracking_uri != settings.tracking_uri
         with self._watching(settings.tracking_uri):
             if theirs is None or (elsewhere and record.registrations):
@@ -185,6 +186,16 @@ class _Drain:
         client = self._registry(theirs).client
         with self._watching(theirs.tracking_uri):
             return tracking.write_into(client, theirs, record, record.attached)
+
+    def _without_theirs(self, theirs: Config, record: RunRecord, run_id: str) -> RunRecord:
+        """Leave the fitted models out where the user's run has models of its own."""
+        client = self._registry(theirs).client
+        with self._watching(theirs.tracking_uri):
+            return (
+                replace(record, models=())
+                if record.models and tracking.has_models(client, run_id)
+                else record
+            )
 
     def _register(self, registry: Registry, record: RunRecord, run_id: str) -> list[dict[str, Any]]:
         blobs = Blobs(folder=self._config.blobs)

@@ -60,6 +60,13 @@ def write_into(client: MlflowClient, config: Config, record: RunRecord, attached
     return attached.run_id
 
 
+def has_models(client: MlflowClient, run_id: str) -> bool:
+    """Tell whether the user, or ``mlflow.autolog``, has logged models into a run; ours have a session."""
+    outputs = client.get_run(run_id).outputs
+    ids = [item.model_id for item in outputs.model_outputs] if outputs is not None else []
+    return any(names.TAG_SESSION not in client.get_logged_model(model_id).tags for model_id in ids)
+
+
 def set_aside(client: MlflowClient, config: Config, record: RunRecord, keep: str) -> None:
     """Move our own run of ``record`` to the trash, now that all it held is in the user's run ``keep``.
 

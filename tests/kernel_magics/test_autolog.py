@@ -25,6 +25,8 @@ CELLS = [
     "from sklearn.linear_model import Ridge\nmodel = Ridge(alpha=ALPHA).fit(X, y)",
     "from sklearn.metrics import mean_absolute_error\nmae = mean_absolute_error(y, model.predict(X))",
     "spread = max(y) - min(y)\nr2 = model.score(X, y)",
+    "with mlflow.start_run(run_id=mlflow.last_active_run().info.run_id):\n"
+    "    mlflow.sklearn.log_model(model, name='mine', pip_requirements=['scikit-learn'])",
 ]
 
 
@@ -62,5 +64,6 @@ def test_a_notebook_with_autolog_has_one_run_and_nothing_double(
     assert {"mae", "r2"} & set(run.data.metrics) == set()
     assert {len(store.get_metric_history(run.info.run_id, name)) for name in run.data.metrics} == {1}
     assert "x.csv" in [item.dataset.name for item in run.inputs.dataset_inputs]
-    assert run.data.tags["nbship.cells"] == "5"
+    assert len(run.outputs.model_outputs) == 1
+    assert run.data.tags["nbship.cells"] == "6"
     assert run.info.status == "FINISHED"

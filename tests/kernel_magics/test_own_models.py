@@ -61,3 +61,12 @@ def test_settings_that_are_small_collections_are_written_out(kernel: Any) -> Non
 def test_a_counter_is_no_parameter(kernel: Any) -> None:
     kernel.run("mse = 0\nrate = 0.1\nfor n in range(3):\n    mse += n")
     assert [fact.name for fact in kernel.facts("parameter")] == ["rate"]
+
+
+def test_a_dict_of_settings_is_so_many_parameters(kernel: Any) -> None:
+    kernel.run("params = {'eta': 0.3, 'depth': -1, 'api_key': 'abc', 'grid': [1, 2]}\nprices = {'tea': 3}")
+    assert {fact.name: fact.value for fact in kernel.facts("parameter")} == {
+        "params.eta": 0.3,
+        "params.depth": -1,
+        "params.api_key": "<redacted>",
+    }

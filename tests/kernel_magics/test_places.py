@@ -77,8 +77,14 @@ def test_what_a_library_measures_is_called_after_model_function_and_data() -> No
     assert (place.name, place.function) == ("model.accuracy_score.y_test", "accuracy_score")
     (place,) = found(BEFORE, "model.score(X_train, y_train)")
     assert (place.name, place.function) == ("model.score.X_train", "score")
-    (place,) = found("kmeans.fit(X)", "print(kmeans.inertia_)")
-    assert (place.name, place.function) == ("kmeans.inertia", "inertia")
+    (place,) = found("pca.fit(X)", "print(pca.held_out_error_)")
+    assert (place.name, place.function) == ("pca.held_out_error", "held_out_error")
+
+
+def test_what_a_fit_says_of_itself_is_no_second_number() -> None:
+    assert (
+        found("search.fit(X, y)", "print(search.best_score_, forest.oob_score_, 100 * result.rsquared)") == []
+    )
 
 
 def test_the_counts_of_a_confusion_matrix_make_known_rates() -> None:
