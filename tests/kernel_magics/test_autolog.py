@@ -17,6 +17,11 @@ pytestmark = [
     pytest.mark.filterwarnings("default"),  # ipykernel, zmq and mlflow warn of themselves
 ]
 
+LOGGED_BY_HAND = """
+from mlflow.sklearn import log_model
+with mlflow.start_run(run_id=mlflow.last_active_run().info.run_id):
+    log_model(model, name='mine', pip_requirements=['scikit-learn'])
+"""
 CELLS = [
     "%load_ext nbship",
     "import pandas as pd\nframe = pd.read_csv('x.csv')\nX, y = frame[['a', 'b']], frame['y']\nALPHA = 0.5",
@@ -25,8 +30,7 @@ CELLS = [
     "from sklearn.linear_model import Ridge\nmodel = Ridge(alpha=ALPHA).fit(X, y)",
     "from sklearn.metrics import mean_absolute_error\nmae = mean_absolute_error(y, model.predict(X))",
     "spread = max(y) - min(y)\nr2 = model.score(X, y)",
-    "with mlflow.start_run(run_id=mlflow.last_active_run().info.run_id):\n"
-    "    mlflow.sklearn.log_model(model, name='mine', pip_requirements=['scikit-learn'])",
+    LOGGED_BY_HAND,
 ]
 
 
