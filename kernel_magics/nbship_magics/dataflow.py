@@ -59,9 +59,11 @@ class Dataflow:
     def __init__(self) -> None:
         self.functions: set[str] = set()
         self._known: dict[_Key, Flow | None] = {}
+        self._answers: dict[ast.expr, Flow | None] = {}  # until something is bound
 
     def bind(self, target: ast.expr, flow: Flow | None) -> None:
         """Note what an assignment has put under a name, a column or several names."""
+        self._answers.clear()
         if isinstance(target, ast.Tuple | ast.List):
             for item in target.elts:
                 self.bind(item, flow)
@@ -72,10 +74,16 @@ class Dataflow:
         elif isinstance(target, ast.Subscript) and flow is not None:
             self.bind(target.value, flow)  # an item of a container speaks for the container
 
-    def of(self, node: ast.expr | None) -> Flow | None:  # noqa: PLR0911  # one case, one return
+    def of(self, node: ast.expr | None) -> Flow | None:
         """Give what an expression is made of; None where it is no model's doing."""
         if node is None or isinstance(node, ast.Constant | ast.JoinedStr | ast.Lambda):
             return None
+        if node in self._answers:
+            return self._answers[node]
+        found = self._answers[node] = self._of(node)
+        return found
+
+    def _of(self, node: ast.expr) -> Flow | None:  # noqa: PLR0911  # one case, one return
         if (key := _key(node)) is not None and key in self._known:
             return self._known[key]
         match node:
@@ -172,6 +180,7 @@ class Dataflow:
             [self.of(node.elt), *(self.of(test) for loop in node.generators for test in loop.ifs)]
         )
         self._known = before
+        self._answers.clear()
         return found
 
 

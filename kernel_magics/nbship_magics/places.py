@@ -63,10 +63,7 @@ def places(tree: ast.Module, flows: Dataflow) -> list[Place]:
     """Give the places of a cell, the inner ones of nested ones first; ``flows`` learns what the cell binds."""
     if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
         return []
-    for _ in range(2):  # what a loop binds late, it may use early
-        _Search(flows).block(tree.body, ())
-    search = _Search(flows)
-    search.block(tree.body, ())
+    search = _searched(tree.body, flows)
     last = tree.body[-1] if tree.body else None
     if isinstance(last, ast.Expr):
         search.display(last.value)
@@ -85,11 +82,22 @@ def _printed(function: ast.FunctionDef, flows: Dataflow) -> Iterator[Place]:
     """Give the measures that a function prints, seen from the inside alone."""
     inner = Dataflow()
     inner.functions = flows.functions
-    for _ in range(2):
-        _Search(inner).block(function.body, ())
-    search = _Search(inner)
-    search.block(function.body, ())
+    search = _searched(function.body, inner)
     yield from (replace(place, inside=True) for place in search.found if place.shown and not place.named)
+
+
+def _searched(body: Sequence[ast.stmt], flows: Dataflow) -> _Search:
+    """Go through statements; through loops more than once, as what one binds late it may use early."""
+    loops = any(
+        isinstance(statement, ast.For | ast.While | ast.AsyncFor)
+        for part in body
+        for statement in ast.walk(part)
+    )
+    for _ in range(2 if loops else 0):
+        _Search(flows).block(body, ())
+    search = _Search(flows)
+    search.block(body, ())
+    return search
 
 
 class _Search:
