@@ -190,6 +190,17 @@ def test_a_schema_that_changed_is_critical_and_an_extra_column_is_told() -> None
     assert _feature(report, "y").reason == "the column is missing"
 
 
+def test_times_that_lose_their_zone_are_told() -> None:
+    times = pd.date_range("2026-03-01", periods=100, freq="h", tz="Europe/Vilnius")
+    aware, naive = pd.DataFrame({"at": times}), pd.DataFrame({"at": times.tz_localize(None)})
+    elsewhere = pd.DataFrame({"at": times.tz_convert("America/New_York")})
+    unknown = pd.DataFrame({"at": [None] * 100})
+    assert _feature(report_of(aware, naive), "at").severity == "warning"
+    assert _feature(report_of(naive, aware), "at").severity == "warning"
+    assert _feature(report_of(aware, elsewhere), "at").severity == "none"
+    assert "missing share" in _feature(report_of(aware, unknown), "at").reason
+
+
 @pytest.mark.parametrize(
     "current",
     [

@@ -11,6 +11,9 @@ from nbship.drift.statistics import CONFIDENCE, MIN_ROWS, Confidence
 from nbship.model import Severity
 from nbship.profile import ColumnProfile, Profile
 
+_WARNING: Severity = "warning"
+_CRITICAL: Severity = "critical"
+
 
 def compare(
     reference: Profile,
@@ -28,7 +31,7 @@ def compare(
     pairs = {
         before.name: Pair.of(before, now)
         for before, now in beside
-        if now is not None and now.kind == before.kind
+        if now is not None and now.kind == before.kind and not _zone_changed(before, now)
     }
     sure, weights = corrected(pairs.values()), importance or {}
     found = [
@@ -78,18 +81,25 @@ def _extra(column: ColumnProfile) -> FeatureDrift:
 def _schema(
     reference: ColumnProfile, current: ColumnProfile | None, importance: float | None
 ) -> FeatureDrift:
-    reason = "the column is missing"
+    reason, severity = "the column is missing", _CRITICAL
     if current is not None:
         was, now = f"{reference.kind} ({reference.type})", f"{current.kind} ({current.type})"
         reason = f"the column was {was} and is {now}"
+        severity = _WARNING if _zone_changed(reference, current) else _CRITICAL
     return FeatureDrift(
         feature=reference.name,
         kind=reference.kind,
-        severity="critical",
+        severity=severity,
         reason=reason,
-        tests=(Test(name="schema", value=1.0, severity="critical"),),
+        tests=(Test(name="schema", value=1.0, severity=severity),),
         importance=importance,
     )
+
+
+def _zone_changed(reference: ColumnProfile, current: ColumnProfile) -> bool:
+    """Tell whether only one of two columns says in which zone its times are: they may be hours apart."""
+    types = reference.type, current.type
+    return all(name.startswith("timestamp") for name in types) and len({"tz=" in name for name in types}) > 1
 
 
 def _judged(pair: Pair, sure: Confidence, importance: float | None) -> FeatureDrift:
