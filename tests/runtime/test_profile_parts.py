@@ -121,3 +121,12 @@ def test_parts_of_different_types_are_told() -> None:
     frames = [pa.table({"x": [1, 2]}), pa.table({"x": ["a", "b"]})]
     with pytest.raises(DataError, match="different types"):
         profile_parts([part for frame in frames for part in frame_parts(frame)])
+
+
+def test_a_part_with_other_columns_is_named(folder: Path, tmp_path: Path) -> None:
+    table = pq.read_table(folder / "0.parquet")
+    pq.write_table(table, tmp_path / "0.parquet")
+    name = table.column_names[0]
+    pq.write_table(table.drop_columns([name]), tmp_path / "1.parquet")
+    with pytest.raises(DataError, match=rf"1\.parquet: a part whose columns are not .*: {name}"):
+        profile_parts(parquet_parts(str(tmp_path)))

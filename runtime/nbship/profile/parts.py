@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from operator import add
 from typing import Any, Protocol
 
 import numpy as np
@@ -131,7 +130,21 @@ def profile_parts(
         raise DataError("a table of no parts cannot be profiled")
     run = executor or LocalExecutor()
     known = like or reference_bins(given, run)
-    return reduce(add, run.map(partial(_counted, like=known), given))
+    counted = zip(given, run.map(partial(_counted, like=known), given), strict=True)
+    return reduce(_added, counted, next(counted)[1])
+
+
+def _added(total: Profile, counted: tuple[Part, Profile]) -> Profile:
+    part, found = counted
+    try:
+        return total + found
+    except DataError as error:
+        before, now = ({column.name: column.type for column in each.columns} for each in (total, found))
+        names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        what = f"a part whose columns are not those of the parts before it: {', '.join(names[:5]) or error}"
+        raise DataError(
+            what, where=getattr(part, "url", None), help="write all parts with one schema"
+        ) from error
 
 
 def reference_bins(parts: Sequence[Part], executor: Executor) -> Profile:
