@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -18,6 +19,8 @@ EXTRAS = {
     **dict.fromkeys(("alerts", "monitor", "retrain", "rollout"), "monitor"),
     **dict.fromkeys(("features", "keys", "score", "serve", "sign"), "serve"),
 }
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class _Failure(click.ClickException):
@@ -52,6 +55,12 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except NbshipError as error:
             raise _Failure(error) from error
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise click.ClickException(
+                f"{error.strerror}{f': {error.filename}' if error.filename else ''}\n  help: make room and try again"
+            ) from error
 
 
 def _missing(name: str, error: ModuleNotFoundError) -> click.Command:

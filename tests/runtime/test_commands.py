@@ -88,6 +88,18 @@ def test_bad_input_is_one_clear_message(tmp_path: Path, words: tuple[str, ...], 
     assert found.exit_code == code
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's device that is always full")
+def test_a_full_disk_is_one_clear_message(tables: tuple[Path, Path]) -> None:
+    words = ["drift", "--reference", str(tables[0]), "--current", str(tables[1])]
+    command = [sys.executable, "-c", "from nbship.cli import main; main()", *words]
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert found.returncode != 0
+    assert "No space left on device" in found.stderr
+    assert "make room" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
 @pytest.mark.parametrize("command", [("sync",), ("status",), ("status", "bikeshare")])
 def test_a_store_that_does_not_answer_is_told_at_once(
     home: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
