@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from nbship.cli import main
-from nbship.drift import compare
+from nbship.drift import compare, plots
 from nbship.drift.page import page
 from nbship.profile import profile
 
@@ -71,6 +72,20 @@ def test_earlier_windows_are_drawn_with_the_thresholds() -> None:
     text = shown(history=[("May", first), ("June", compare(known, profile(after, like=known)))])
     assert text.count("<polyline") > 0
     assert "June" in text
+
+
+def test_many_windows_and_a_value_far_above_stay_readable() -> None:
+    before, after = tables()
+    known = profile(before)
+    first = compare(known, profile(before, like=known))
+    drifted = next(item for item in compare(known, profile(after, like=known)).features if item.decisive)
+    drawn = plots.course(drifted, [(f"2026-{number:03}", first) for number in range(90)])
+    ticks = [float(x) for x in re.findall(r'<text x="([\d.]+)" y="135"', drawn)]
+    assert min(b - a for a, b in pairwise(ticks)) >= 40
+    assert "now" in re.findall(r">([^<]*)<title>", drawn)
+    names = [float(y) for y in re.findall(r'<text class="\w+" x="\d+" y="([\d.]+)"', drawn)]
+    assert len(names) == 3
+    assert min(a - b for a, b in pairwise(names)) >= 11
 
 
 def test_an_empty_table_has_a_page_too() -> None:

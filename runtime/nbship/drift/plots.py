@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from nbship.drift.pair import Pair
@@ -12,7 +12,10 @@ from nbship.profile import ColumnProfile
 
 #: The most categories that are drawn; the others are one bar.
 _MOST_BARS = 12
-_WIDTH, _HEIGHT, _FOOT = 600, 130, 22
+#: Small enough to be read on a phone, where all of it is shown.
+_WIDTH, _HEIGHT, _FOOT = 420, 120, 22
+#: The room for the thresholds' names, for a window's, and between two lines of text.
+_NAMES, _LABEL, _LINE = 62, 44, 12
 
 #: What a pair of bars is called, its share of the reference, its share now.
 Bar = tuple[str, float, float]
@@ -94,30 +97,49 @@ def _bar(x: float, width: float, share: float, told: str, name: str) -> str:
 
 
 def _tick(x: float, label: str, step: float) -> str:
-    room = max(int(step / 6.2), 3)
+    room = max(int(step / 6), 3)
     short = label if len(label) <= room else f"{label[: room - 1]}…"
     return f'<text x="{x:.1f}" y="{_HEIGHT + 15}" text-anchor="middle">{escape(short)}<title>{escape(label)}</title></text>'
 
 
 def _line(points: Sequence[tuple[str, float]], test: Test, feature: str) -> str:
     limits = [limit for limit in test.thresholds or () if math.isfinite(limit)]
-    top = 1.1 * max([*(value for _, value in points), *limits]) or 1.0
-    step = (_WIDTH - 120) / max(len(points) - 1, 1)
-    places = [(20 + step * number, _HEIGHT * (1 - value / top)) for number, (_, value) in enumerate(points)]
-    drawn = [
-        f'<line class="limit {level}" x1="0" x2="{_WIDTH - 70}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text x="{_WIDTH - 65}" y="{y + 4:.1f}">{level}</text>'
-        for level, limit in zip(LEVELS, limits, strict=False)
-        if (y := _HEIGHT * (1 - limit / top)) >= 0
-    ]
+    height = _scale([*(value for _, value in points), *limits], limits)
+    step = (_WIDTH - _NAMES - 40) / max(len(points) - 1, 1)
+    places = [(20 + step * number, height(value)) for number, (_, value) in enumerate(points)]
+    drawn = _limits([height(limit) for limit in limits])
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     drawn.append(f'<polyline class="course" points="{path}"/>')
-    for (x, y), (window, value) in zip(places, points, strict=True):
+    every = math.ceil(_LABEL / step)
+    for number, ((x, y), (window, value)) in enumerate(zip(places, points, strict=True)):
         drawn.append(
-            f'<circle class="course" cx="{x:.1f}" cy="{y:.1f}" r="3.5"><title>{escape(window)}: {value:.3g}</title></circle>'
+            f'<circle class="course" cx="{x:.1f}" cy="{y:.1f}" r="3"><title>{escape(window)}: {value:.3g}</title></circle>'
         )
-        drawn.append(_tick(x, window, step))
-    return _svg(drawn, f"{feature}: {test.name} over the windows, with its thresholds")
+        if (len(points) - 1 - number) % every == 0:  # the last window always has its name
+            drawn.append(_tick(x, window, step * every))
+    return _svg(
+        drawn, f"{feature}: {test.name} over the windows, with its thresholds, on a logarithmic scale"
+    )
+
+
+def _scale(values: Sequence[float], limits: Sequence[float]) -> Callable[[float], float]:
+    """Give where a value stands: ``log(1 + value / first threshold)``, so that the thresholds stay apart below it."""
+    unit = next((limit for limit in sorted(limits) if limit > 0), 1.0)
+    top = 1.1 * math.log1p(max(values) / unit) or 1.0
+    return lambda value: _HEIGHT * (1 - math.log1p(value / unit) / top)
+
+
+def _limits(heights: Sequence[float]) -> list[str]:
+    """Draw the thresholds, from the lowest up, and their names beside them, none on another."""
+    drawn, room = [], _HEIGHT + 4.0
+    for level, y in zip(LEVELS, heights, strict=False):
+        text = min(y + 4, room)
+        room = text - _LINE
+        drawn.append(
+            f'<line class="limit {level}" x1="0" x2="{_WIDTH - _NAMES}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text class="{level}" x="{_WIDTH - _NAMES + 5}" y="{text:.1f}">{level}</text>'
+        )
+    return drawn
 
 
 def _svg(drawn: Sequence[str], told: str) -> str:
