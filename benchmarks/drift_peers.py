@@ -60,18 +60,18 @@ def write(folder: Path, name: str, reference: pd.DataFrame, current: pd.DataFram
     current.to_parquet(folder / name / "current.parquet", index=False)
 
 
-def sixty_columns(which: int) -> pd.DataFrame:
+def sixty_columns(which: int, rows: int = ROWS) -> pd.DataFrame:
     """Fifty columns of numbers, five laws, and ten of categories; half of them moved in the second table."""
     rng = np.random.default_rng([7, which])
     columns: dict[str, Any] = {}
     for number in range(50):
         moved = (0.05, 0.1, 0.2, 0.5, 1.0)[number // 10] * (number % 2) * which
         columns[f"n{number:02}"] = (
-            rng.normal(moved, 1, ROWS),
-            rng.lognormal(moved, 1, ROWS),
-            rng.uniform(0, 1, ROWS) + moved * 12**-0.5,
-            rng.poisson(4 + 2 * moved, ROWS).astype(float),
-            np.where(rng.random(ROWS) < 0.6, 0.0, rng.exponential(1 + moved, ROWS)),  # noqa: PLR2004  # mostly zero
+            rng.normal(moved, 1, rows),
+            rng.lognormal(moved, 1, rows),
+            rng.uniform(0, 1, rows) + moved * 12**-0.5,
+            rng.poisson(4 + 2 * moved, rows).astype(float),
+            np.where(rng.random(rows) < 0.6, 0.0, rng.exponential(1 + moved, rows)),  # noqa: PLR2004  # mostly zero
         )[number % 5]
     for number in range(10):
         kinds = (3, 5, 10, 50, 200)[number // 2]
@@ -79,7 +79,7 @@ def sixty_columns(which: int) -> pd.DataFrame:
         mixed = 0.1 * (number % 2) * which
         shares = (1 - mixed) * shares / shares.sum() + mixed * shares[::-1] / shares.sum()
         columns[f"c{number:02}"] = np.array([f"v{kind:03}" for kind in range(kinds)])[
-            rng.choice(kinds, ROWS, p=shares)
+            rng.choice(kinds, rows, p=shares)
         ]
     return pd.DataFrame(columns)
 
