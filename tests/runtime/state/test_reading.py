@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import numpy as np
@@ -118,3 +119,44 @@ def test_the_terminal_shows_a_row_per_version_and_feature() -> None:
     assert "production  champion" in lines
     assert "temp" in lines
     assert "April" in lines
+
+
+@pytest.mark.usefixtures("home")
+def test_a_model_that_was_deleted_is_one_without_versions() -> None:
+    known = read(config.load(), model="deleted")
+    assert (known.store.reachable, known.versions, known.drift) == (True, (), ())
+
+
+def test_a_state_database_that_is_broken_is_told_and_the_rest_is_shown(home: Path) -> None:
+    home.mkdir()
+    (home / "state.db").write_bytes(b"this is no database, whatever its name says" * 100)
+    known = read(config.load())
+    assert (len(known.versions), len(known.drift)) == (1, 1)
+    assert (known.assignment, known.alerts, known.history) == (None, (), ())
+    (problem,) = known.problems
+    assert "state database" in problem.what
+    assert problem.help is not None
+
+
+def test_looking_at_a_model_makes_no_database(home: Path) -> None:
+    read(config.load())
+    assert not (home / "state.db").exists()
+
+
+def test_a_memory_that_is_damaged_or_of_another_version_is_no_memory(home: Path) -> None:
+    settings = config.load()
+    known = read(settings)
+    (kept,) = (home / "states").iterdir()
+    for content in (b"", b"[]", b"{", json.dumps({**known.to_json(), "versions": 3}).encode()):
+        kept.write_bytes(content)
+        away = state.Sources(settings, open_registry=silent)
+        found = state.read("bikeshare", "default", sources=away, now=NOW)
+        assert (found.versions, found.store.reachable) == ((), False)
+
+
+@pytest.mark.usefixtures("home")
+def test_models_whose_names_differ_in_odd_letters_are_remembered_apart() -> None:
+    settings = config.load()
+    for name in ("a b", "a.b", "a_b", "دخل", "收入"):
+        read(settings, model=name)
+    assert len(list((settings.home / "states").iterdir())) == 5
