@@ -30,6 +30,8 @@ MAX_ANSWER_BYTES = 16 * 2**20
 #: What the worker's errors are called where asking again would change nothing.
 _OF_THE_QUESTION = frozenset({"InputError", "DataError", "PolicyError"})
 _LONGEST_LOGGED = 500
+#: How long a worker may take for its first word: it imports mlflow, which a busy machine takes a minute for.
+STARTING_S = 90.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
 GOODBYE_S = 2.0
@@ -65,10 +67,16 @@ class Worker:
     """A worker process that is there when somebody asks."""
 
     def __init__(
-        self, command: Sequence[str], *, log: Logger | LoggerAdapter[Any], environment: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        *,
+        log: Logger | LoggerAdapter[Any],
+        environment: Mapping[str, str],
+        starting_s: float = STARTING_S,
     ) -> None:
         self._command = list(command)
         self._environment = dict(environment)
+        self._starting_s = starting_s
         self._log = log
         self._ids = count(1)
         self._waiting: dict[int, asyncio.Future[Reply]] = {}
@@ -99,6 +107,7 @@ class Worker:
     async def reply(self, ask: str, *, deadline_s: float, **about: object) -> Reply:
         """The whole answer; raises WorkerError if it refuses, dies, or is not done in time."""
         process = await self._running()
+        deadline_s += 0.0 if self._answered else self._starting_s
         number = next(self._ids)
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer

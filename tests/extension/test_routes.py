@@ -154,6 +154,12 @@ async def test_a_slow_worker_leaves_the_last_known_state(jp_fetch: Any, orders: 
     assert response.headers["ETag"] != '"5f0c6a1e"'
 
 
+async def test_a_worker_that_starts_slowly_gets_its_time(jp_fetch: Any, orders: Any) -> None:
+    orders.answer(sleep_s=2.0)  # beyond the deadline, which holds once it has answered
+    response = await state_of(jp_fetch)
+    assert json.loads(response.body) == orders.state
+
+
 async def test_a_refusal_is_told_with_its_remedy(jp_fetch: Any, orders: Any) -> None:
     error = {"what": "the store is locked", "where": "mlflow.db", "help": "close the other program"}
     orders.answer(error=error)
