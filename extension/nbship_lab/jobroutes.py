@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tornado.web
 from jupyter_server.auth.decorator import authorized
+from jupyter_server.utils import ensure_async
 
 from nbship_lab import paths
 from nbship_lab.asking import who
@@ -40,7 +42,7 @@ class JobsHandler(Handler):
         if given is None:
             return
         try:
-            order = self._order(given)
+            order = await self._order(given)
         except OutsideError as error:
             self.refuse(error.failure, 400)
             return
@@ -54,16 +56,16 @@ class JobsHandler(Handler):
             return
         self.tell(jobs.start(order).document, status=202)
 
-    def _order(self, given: JsonObject) -> Order | None:
+    async def _order(self, given: JsonObject) -> Order | None:
         kind = given.get("kind")
         if kind == "export":
-            return self._export(given)
+            return await self._export(given)
         if kind == "retrain":
             return self._retrain(given)
         self.refuse(Failure(what=f"No job is called {kind!r}", help='"kind" is "export" or "retrain".'), 400)
         return None
 
-    def _export(self, given: JsonObject) -> Order | None:
+    async def _export(self, given: JsonObject) -> Order | None:
         """The export of a notebook; raises OutsideError for a place that is not below the server's folder."""
         path, to = (str(given.get(name) or "") for name in ("path", "to"))
         root = self._root()
@@ -74,6 +76,8 @@ class JobsHandler(Handler):
             self.refuse(Failure(what=f"There is no notebook {path!r}", help="Save it first."), 404)
             return None
         flags = [flag for flag, name in (("--yes", "yes"), ("--fresh", "fresh")) if given.get(name) is True]
+        python = await self._kernels_python(given.get("kernel"))
+        flags += ["--python", python] if python else []
         words = ("export", str(notebook), "--to", str(target), "--json", "--progress", *flags)
         return Order(
             kind="export",
@@ -85,6 +89,17 @@ class JobsHandler(Handler):
             path=path,
             reading=lambda found: _exported(found, root),
         )
+
+    async def _kernels_python(self, kernel: object) -> str | None:
+        """The interpreter of an installed kernel, by its name; None where the worker's own is to be used."""
+        if not isinstance(kernel, str):
+            return None
+        try:
+            spec = await ensure_async(self.kernel_spec_manager.get_kernel_spec(kernel))
+        except (KeyError, ValueError):  # no such kernel, or a name that can be none
+            return None
+        first = spec.argv[0] if spec.argv and spec.language == "python" else ""
+        return first if Path(first).is_absolute() and os.access(first, os.X_OK) else None
 
     def _retrain(self, given: JsonObject) -> Order | None:
         asked = self.names(given)

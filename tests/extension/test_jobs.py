@@ -143,6 +143,23 @@ async def test_an_export_runs_the_command_and_gives_what_it_proved(
 
 
 @pytest.mark.usefixtures("notebook")
+async def test_the_notebooks_own_kernel_says_which_libraries_it_uses(
+    server: Any, command: Command, jp_data_dir: Path
+) -> None:
+    for name, first in (("own", sys.executable), ("bare", "python"), ("gone", "/nowhere/python")):
+        folder = jp_data_dir / "kernels" / name
+        folder.mkdir(parents=True)
+        spec = {"argv": [first, "-m", "ipykernel"], "display_name": name, "language": "python"}
+        (folder / "kernel.json").write_text(json.dumps(spec))
+    command.does(print=json.dumps({**RESULT, "path": "x"}))
+    for kernel in ("own", "bare", "gone", "none", "../own", 3):
+        _, job = await server("jobs", export(kernel=kernel))
+        await ended(server, job)
+    used = [call["arguments"][6:] for call in command.called]
+    assert used == [["--python", sys.executable], [], [], [], [], []]
+
+
+@pytest.mark.usefixtures("notebook")
 async def test_an_export_that_is_not_equal_is_done_and_says_so(server: Any, command: Command) -> None:
     result = {**RESULT, "path": "x", "verification": {"status": "different", "names": {"auc": "different"}}}
     command.does(print=json.dumps(result), code=1)
