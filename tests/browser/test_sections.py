@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from panel_answers import contract
 
 if TYPE_CHECKING:
-    from conftest import Desk
+    from panel_desk import Desk
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

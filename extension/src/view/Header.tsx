@@ -20,7 +20,7 @@ export function Header({ situation, actions, now }: Props) {
   const ready = situation.kind === 'ready' ? situation.state : null;
   const model = ready?.model ?? notebook?.model ?? null;
   return (
-    <header className="jp-nbship-header">
+    <div className="jp-nbship-header">
       <div className="jp-nbship-title">
         <h1 title={model ?? undefined}>
           <bdi>{model ?? 'nbship'}</bdi>
@@ -47,7 +47,7 @@ export function Header({ situation, actions, now }: Props) {
       {ready !== null && (
         <StoreLine store={ready.store} known={ready.versions.length > 0} now={now} />
       )}
-    </header>
+    </div>
   );
 }
 
