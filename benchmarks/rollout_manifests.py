@@ -61,7 +61,11 @@ def _schemas(spec: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
     for version in spec["versions"]:
         schema = version.get("schema", {}).get("openAPIV3Schema")
         if schema is not None:
-            every: dict[str, Any] = {"apiVersion": {}, "kind": {}, "metadata": {}}  # known of all kinds, whether said or not
+            every: dict[str, Any] = {
+                "apiVersion": {},
+                "kind": {},
+                "metadata": {},
+            }  # known of all kinds, whether said or not
             named = {**schema, "properties": {**every, **schema["properties"]}}
             yield (f"{spec['group']}/{version['name']}", spec["names"]["kind"]), strict(named)
 

@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +154,16 @@ def slow_clients(table: Table) -> None:
     )
 
 
+def _has_worker(table: Table, version: str) -> bool:
+    return bool(table.server.ready()["workers"].get(version, 0) > 0)
+
+
 def challengers(table: Table, world: worlds.World) -> None:
     """Let each bad model be a canary for all, then a shadow."""
     for mode in ("canary", "shadow"):
         for place, mischief in enumerate(MISCHIEF[1:], start=2):
             world.change(champion=1, challenger=place, mode=mode, share=1.0)
-            wait(lambda at=str(place): table.server.ready()["workers"].get(at, 0) > 0)
+            wait(partial(_has_worker, table, str(place)))
             began = time.perf_counter()
             replies = [table.ask(json.dumps({"records": [ROW]})) for _ in range(8)]
             took = time.perf_counter() - began
