@@ -19,8 +19,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from http.client import HTTPConnection, HTTPException
 from functools import partial
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
