@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from nbship import names, store
-from nbship.errors import ConflictError, StoreError
+from nbship.errors import ConflictError, RefusedError
 from nbship.leases import Clock, utc_now
 from nbship.registry.assignment import Assignment
 from nbship.registry.audit import Head
@@ -78,13 +78,14 @@ def _settle(registry: Registry, model: str, clock: Clock) -> None:
 
 
 def _see_that_it_is_ours(registry: Registry, model: str, shows: View | None) -> None:
-    """Raise StoreError where MLflow is not the one that we have shown this history: else all would look deleted."""
+    """Raise RefusedError where MLflow is not the one that we have shown this history: else all would look deleted."""
     shown = registry.assignments.shown_revision(model)
     if shown and (shows is None or not (shows.head or shows.heads)):
-        raise StoreError(
+        raise RefusedError(
             f"this MLflow does not know {model!r}, or not its history: nothing was changed in either",
             where=store.shown(registry.config.tracking_uri),
-            help="each MLflow has a database of nbship's own: set NBSHIP_STATE_URL to the one that belongs to it",
+            help="each MLflow has a database of nbship's own: set NBSHIP_STATE_URL to the one that belongs to it; "
+            "where this MLflow is new, to a new one",
         )
 
 
