@@ -89,7 +89,7 @@ def _cluster() -> tuple[Executor, Callable[[], None]]:
     from nbship.profile import DaskExecutor
 
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
     )
     client = distributed.Client(cluster)
 

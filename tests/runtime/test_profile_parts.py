@@ -89,7 +89,7 @@ def _on_dask(folder: Path, scratch: Path) -> Profile:
 
     from nbship.profile import DaskExecutor
 
-    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with (
         warnings.catch_warnings(),
         LocalCluster(processes=True, host="127.0.0.1", local_directory=str(scratch), **options) as cluster,
