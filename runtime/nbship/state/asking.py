@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: How long a question waits for one that asks the same store; a store that hangs is told, and not piled upon.
 WAIT_S = 20.0
+#: The same while a store has not answered at all yet: it is being opened, which imports mlflow.
+OPENING_S = 120.0
 
 
 class Desk:
@@ -52,6 +54,7 @@ class Desk:
         self._open_registry = open_registry
         self._clock = clock
         self._sources: dict[str, tuple[Sources, threading.Lock]] = {}
+        self._answered: set[str] = set()
         self._making = threading.Lock()
 
     def models(self, question: Mapping[str, Any]) -> list[str]:
@@ -151,7 +154,8 @@ class Desk:
                 made = Sources(settings, open_registry=lambda: self._open_registry(settings))
                 self._sources[settings.tracking_uri] = (made, threading.Lock())
             sources, lock = self._sources[settings.tracking_uri]
-        if not lock.acquire(timeout=WAIT_S):
+        known = settings.tracking_uri in self._answered
+        if not lock.acquire(timeout=WAIT_S if known else OPENING_S):
             raise StoreError(
                 "the tracking store has not answered an earlier question yet",
                 help="it is slow or locked; the panel keeps trying",
@@ -159,6 +163,7 @@ class Desk:
         try:
             yield sources
         finally:
+            self._answered.add(settings.tracking_uri)
             lock.release()
 
 
