@@ -57,6 +57,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--versions", type=int, default=500)
     parser.add_argument("--features", type=int, default=200)
     parser.add_argument("--windows", type=int, default=30)
+    parser.add_argument(
+        "--keep", type=Path, help="Keep the registry in this folder, or use the one that is there."
+    )
     parser.add_argument("--seconds", type=int, default=20)
     return parser.parse_args()
 

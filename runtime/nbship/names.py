@@ -71,6 +71,7 @@ TAG_ORDINAL: Final = "nbship.ordinal"
 TAG_CREATED_BY: Final = "nbship.created_by"
 TAG_PACKAGE_COMMIT: Final = "nbship.package_commit"
 TAG_CELL_HASHES: Final = "nbship.cell_hashes"
+PLACE: Final = "#"  # what begins the name of a cell that has no id, in that tag; its place follows
 TAG_REFERENCE: Final = "nbship.reference"
 TAG_FILES: Final = "nbship.files"  # what the model's files must be for a server to open them
 TAG_DRIFT: Final = "nbship.drift"

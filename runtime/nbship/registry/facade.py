@@ -400,7 +400,12 @@ def _version(item: MlflowVersion, aliases: Sequence[str]) -> ModelVersion:
 
 def _version_tags(record: RunRecord, registration: Registration) -> dict[str, str]:
     fact = registration.fact
-    hashes = {cell.cell: cell.source_hash for cell in record.cells if cell.cell}
+    # some front ends tell no id: such a cell is known by its place among those that ran
+    hashes = {
+        cell.cell or f"{names.PLACE}{place}": cell.source_hash
+        for place, cell in enumerate(record.cells, start=1)
+        if cell.source_hash
+    }
     tags = {
         names.TAG_SESSION: record.session,
         names.TAG_ORDINAL: str(fact.ordinal),

@@ -24,7 +24,8 @@ def difference(version: ModelVersion, cells: Sequence[tuple[str, str]]) -> Diffe
     """Compare the code cells of an open notebook, ``(id, source)`` in order, with those that made a version.
 
     A cell that was never run when the version was made is not among its cells: it counts as added. Empty cells are
-    no cells.
+    no cells. Of cells that were recorded without an id only the content is known: those that are gone are taken for
+    the old content of those that are new, in their order.
     """
     known = hashes_of(version)
     if not known:
@@ -32,10 +33,19 @@ def difference(version: ModelVersion, cells: Sequence[tuple[str, str]]) -> Diffe
         return Difference(version=version.version, changed=(), added=(), removed=(), same=0, note=note)
     now = {name: source_hash(source) for name, source in cells if source.strip()}
     moved = set(known.values())
-    changed = tuple(name for name, digest in now.items() if name in known and known[name] != digest)
-    added = tuple(name for name, digest in now.items() if name not in known and digest not in moved)
-    gone = (name for name, digest in known.items() if name not in now and digest not in now.values())
+    changed = [name for name, digest in now.items() if name in known and known[name] != digest]
+    added = [name for name, digest in now.items() if name not in known and digest not in moved]
+    gone = [name for name, digest in known.items() if name not in now and digest not in now.values()]
+    nameless = [name for name in gone if name.startswith(names.PLACE)]
+    pairs = min(len(nameless), len(added))
+    changed, added = [*changed, *added[:pairs]], added[pairs:]
+    gone = [name for name in gone if name not in nameless[:pairs]]
     same = sum(digest in moved for name, digest in now.items() if name not in changed)
     return Difference(
-        version=version.version, changed=changed, added=added, removed=tuple(gone), same=same, note=None
+        version=version.version,
+        changed=tuple(changed),
+        added=tuple(added),
+        removed=tuple(gone),
+        same=same,
+        note=None,
     )

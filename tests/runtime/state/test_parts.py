@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,15 @@ def test_a_cell_that_moved_is_the_same_and_blanks_are_nothing() -> None:
     assert (found.changed, found.added, found.removed, found.same) == ((), (), (), 2)
     found = cellhashes.difference(known, [("b", "z"), ("c", "w")])
     assert (found.changed, found.added, found.removed, found.same) == (("b",), ("c",), ("a",), 0)
+
+
+def test_cells_that_were_recorded_without_an_id_are_known_by_their_content() -> None:
+    hashes = {f"#{place}": source_hash(source) for place, source in enumerate(("x", "fit(2)", "z"), start=1)}
+    known = version(**{"nbship.cell_hashes": json.dumps(hashes)})
+    found = cellhashes.difference(known, [("a", "x"), ("b", "fit(5)"), ("c", "z"), ("d", "new")])
+    assert (found.changed, found.added, found.removed, found.same) == (("b",), ("d",), (), 2)
+    found = cellhashes.difference(known, [("a", "x")])
+    assert (found.changed, found.added, found.removed, found.same) == ((), (), ("#2", "#3"), 1)
 
 
 @pytest.mark.parametrize("tags", [{}, {"nbship.cell_hashes": "no json"}, {"nbship.cell_hashes": "[1]"}])
