@@ -1,8 +1,7 @@
-"""Take the README's picture anew, and on request the panel in both themes and at its extreme widths.
+"""Take the README's picture anew, and on request the panel in its states, in both themes and at its extreme widths.
 
 python scripts/screenshot.py                       docs/sidebar.png, from the demo in .lab
-python scripts/screenshot.py --views DIR           the panel alone, light and dark, 280 and 600 px wide
-python scripts/screenshot.py --state FILE ...      with a state document instead of a registry
+python scripts/screenshot.py --views DIR           each state, light and dark, 280 and 600 px wide, and in a cell
 """
 
 from __future__ import annotations
@@ -14,35 +13,37 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import sync_playwright
 
 from lab_server import FLAGS, ROOT, TOKEN, chromium, jupyter_lab
+from panel_answers import Answers, contract
+from panel_desk import CHURN, Desk, notebook, open_desk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from playwright.sync_api import Browser, Page
 
 DEMO = ROOT / ".lab"
 NOTEBOOK = "bikeshare.ipynb"
 PICTURE = ROOT / "docs" / "sidebar.png"
 WINDOW = (1360, 840)
 PANEL_WIDTH = 340
+TALL = 2600
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 WIDTHS = (280, 600)
 LONGEST_MS = 120_000
+SETTLED_MS = 2500  # fonts, the kernel's state in the toolbar, the pause before the cells are read
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """One picture: in which theme, how wide the panel, and whether the window is on it too."""
-
-    path: Path
-    theme: str
-    width: int
-    whole_window: bool
+#: The view in a cell's output, from a kernel.
+IN_A_CELL = f"""
+import json
+from nbship_magics.panel import view
+state = json.loads(open({str(ROOT / "tests/contract/state-drifting.json")!r}).read())
+view(state)
+""".strip()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -51,29 +52,14 @@ def main(arguments: list[str] | None = None) -> None:
     path = chromium()
     if path is None:
         sys.exit("no Chromium found\n  help: apt-get install chromium, or set NBSHIP_CHROMIUM")
-    views = [View(path=options.to, theme="light", width=PANEL_WIDTH, whole_window=True)]
-    if options.views is not None:
-        options.views.mkdir(parents=True, exist_ok=True)
-        views = [
-            View(
-                path=options.views / f"panel-{theme}-{width}.png",
-                theme=theme,
-                width=width,
-                whole_window=False,
-            )
-            for theme in THEMES
-            for width in WIDTHS
-        ]
-    folder, home = options.folder, options.home
-    if folder is None:
-        folder, home = _demo()
-    if home is not None:
-        os.environ["NBSHIP_HOME"] = str(home.resolve())
-        os.environ.pop("MLFLOW_TRACKING_URI", None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS, headless=True)
-        for theme in dict.fromkeys(view.theme for view in views):
-            _take(browser, [view for view in views if view.theme == theme], folder, options.state)
+        if options.views is None:
+            _demo_window(browser, options.to)
+        else:
+            options.views.mkdir(parents=True, exist_ok=True)
+            for theme in THEMES:
+                _views(browser, options.views, theme)
         browser.close()
 
 
@@ -82,11 +68,34 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--to", type=Path, default=PICTURE, help="where the picture of the window goes")
-    parser.add_argument("--views", type=Path, help="a folder for pictures of the panel alone, instead")
-    parser.add_argument("--folder", type=Path, help=f"where {NOTEBOOK} is; default the demo, made if missing")
-    parser.add_argument("--home", type=Path, help="NBSHIP_HOME with what was recorded; goes with --folder")
-    parser.add_argument("--state", type=Path, help="a state document to show instead of the registry's")
+    parser.add_argument("--views", type=Path, help="a folder for pictures of the panel's states, instead")
     return parser.parse_args(arguments)
+
+
+def _demo_window(browser: Browser, to: Path) -> None:
+    """The whole window on the demo, answered by the demo's own registry."""
+    folder, home = _demo()
+    os.environ["NBSHIP_HOME"] = str(home.resolve())
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        work = scratch / "notebooks"
+        work.mkdir()
+        shutil.copy(folder / NOTEBOOK, work)  # opened as a copy, so that nothing of the user's is touched
+        with jupyter_lab(work, scratch) as base:
+            page = browser.new_page(viewport={"width": WINDOW[0], "height": WINDOW[1]}, device_scale_factor=1)
+            page.set_default_timeout(LONGEST_MS)
+            page.goto(f"{base}/lab/tree/{NOTEBOOK}?token={TOKEN}&reset", wait_until="domcontentloaded")
+            page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+            page.locator('.jp-SideBar.jp-mod-right li[data-id="nbship-panel"]').click()
+            page.locator('.jp-SideBar.jp-mod-left li[data-id="filebrowser"]').click()  # room for code
+            page.wait_for_selector("#nbship-panel .jp-nbship-version")
+            page.locator(".jp-Notebook .jp-CodeCell").first.click()
+            page.wait_for_timeout(SETTLED_MS)
+            _widen(page, PANEL_WIDTH)
+            page.mouse.move(500, 500)
+            page.screenshot(path=to)
+            print(to)
 
 
 def _demo() -> tuple[Path, Path]:
@@ -97,49 +106,102 @@ def _demo() -> tuple[Path, Path]:
     return DEMO / "work", DEMO / "home"
 
 
-def _take(browser: Browser, views: Sequence[View], folder: Path, state: Path | None) -> None:
+def _healthy() -> Mapping[str, Any]:
+    """A model that gives no trouble: the state of the contract without what drifts."""
+    state = contract("state-drifting")
+    for version in state["versions"]:
+        version["drift"] = "none" if version["drift"] else None
+    for drift in state["drift"]:
+        drift["severity"] = "none"
+        drift["windows"] = [{**window, "severity": "none"} for window in drift["windows"]]
+        calm = {"severity": "none", "reason": "within limits", "value": 0.04, "first_breach": None}
+        drift["features"] = [{**feature, **calm} for feature in drift["features"]]
+        drift["counts"] = {
+            "none": len(drift["features"]),
+            "info": 0,
+            "warning": 0,
+            "critical": 0,
+            "too_few": 0,
+        }
+    resolved = [alert for alert in state["alerts"] if alert["state"] == "resolved"]
+    return {"state": {**state, "alerts": resolved}}
+
+
+def _job(name: str) -> Mapping[str, Any]:
+    return {"jobs": [{**contract(name), "path": "churn.ipynb", "model": None}]}
+
+
+def _offline() -> Mapping[str, Any]:
+    return {"state": {**contract("state-away"), "model": "churn"}}
+
+
+#: What each picture is answered, and what is opened in it.
+SCENES: Mapping[str, tuple[Callable[[], Mapping[str, Any]], str | None]] = {
+    "healthy": (_healthy, None),
+    "drifting": (dict, ".jp-nbship-feature-head"),
+    "promoting": (dict, "text=Promote v3…"),
+    "exporting": (lambda: _job("job-running"), None),
+    "exported": (lambda: _job("job-done"), None),
+    "failed": (lambda: _job("job-failed"), None),
+    "offline": (_offline, None),
+}
+
+
+def _views(browser: Browser, folder: Path, theme: str) -> None:
+    """The panel's states in one theme, at every width, and the view in a cell."""
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         work = scratch / "notebooks"
         work.mkdir()
-        shutil.copy(folder / NOTEBOOK, work)  # opened as a copy, so that nothing of the user's is touched
-        worker = _puppet(scratch, state) if state is not None else None
-        with jupyter_lab(work, scratch, worker=worker, theme=THEMES[views[0].theme]) as base:
-            page = browser.new_page(viewport={"width": WINDOW[0], "height": WINDOW[1]}, device_scale_factor=1)
-            page.set_default_timeout(LONGEST_MS)
-            _open(page, base)
-            for view in views:
-                _picture(page, view)
-            page.close()
+        named = {"id": "churn", "model": "churn", "profile": "default"}
+        tags = {"c1": ["step:load"], "c3": ["step:features.add_features"], "c5": ["skip"]}
+        (work / "churn.ipynb").write_text(json.dumps(notebook(CHURN, nbship=named, tags=tags)))
+        (work / "new.ipynb").write_text(json.dumps(notebook(CHURN)))
+        (work / "cell.ipynb").write_text(json.dumps(notebook({"shown": IN_A_CELL})))
+        with jupyter_lab(work, scratch, theme=THEMES[theme]) as base:
+            desk = open_desk(browser, base, "churn.ipynb", Answers())
+            desk.page.set_viewport_size({"width": WINDOW[0], "height": TALL})
+            desk.command("application:toggle-left-area")
+            desk.page.wait_for_timeout(SETTLED_MS)
+            for scene, (changes, opened) in SCENES.items():
+                desk.reset()
+                desk.show(**changes())
+                desk.page.wait_for_timeout(SETTLED_MS)
+                _shoot(desk, folder, theme, scene, opened)
+            desk.reset()
+            desk.command("docmanager:open", path="new.ipynb")
+            desk.page.wait_for_timeout(SETTLED_MS)
+            _shoot(desk, folder, theme, "empty", None)
+            _shoot_cell(desk, folder / f"{theme}-cell.png")
 
 
-def _puppet(scratch: Path, state: Path) -> list[str]:
-    orders = scratch / "orders.json"
-    orders.write_text(json.dumps({"result": json.loads(state.read_text())}))
-    return [sys.executable, str(ROOT / "tests" / "extension" / "fake_worker.py"), str(orders)]
+def _shoot(desk: Desk, folder: Path, theme: str, scene: str, opened: str | None) -> None:
+    button = desk.panel.locator(opened).first if opened is not None else None
+    if button is not None:
+        button.click()
+        desk.page.wait_for_timeout(500)
+    for width in WIDTHS:
+        _widen(desk.page, width)
+        desk.page.mouse.move(300, 900)
+        desk.page.wait_for_timeout(300)
+        view = desk.panel.locator(".jp-nbship")
+        path = folder / f"{theme}-{scene}-{width}.png"
+        view.screenshot(path=path)
+        print(path)
+    if button is not None:
+        button.press("Escape")
+        desk.panel.get_by_role("button", name="Cancel").first.click() if "text" in (opened or "") else None
 
 
-def _open(page: Page, base: str) -> None:
-    page.goto(f"{base}/lab/tree/{NOTEBOOK}?token={TOKEN}&reset", wait_until="domcontentloaded")
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-    page.locator('.jp-SideBar.jp-mod-right li[data-id="nbship-panel"]').click()
-    page.locator('.jp-SideBar.jp-mod-left li[data-id="filebrowser"]').click()  # folded: more room for code
-    page.wait_for_selector("#nbship-panel .jp-nbship-version")
-    page.locator(".jp-Notebook .jp-CodeCell").first.click()
-    page.wait_for_timeout(2500)  # fonts, and the kernel's state in the toolbar
-
-
-def _picture(page: Page, view: View) -> None:
-    tall = WINDOW[1] if view.whole_window else 1000
-    page.set_viewport_size({"width": WINDOW[0], "height": tall})
-    _widen(page, view.width)
-    page.mouse.move(500, 500)
-    page.wait_for_timeout(500)
-    if view.whole_window:
-        page.screenshot(path=view.path)
-    else:
-        page.locator("#nbship-panel").screenshot(path=view.path)
-    print(view.path)
+def _shoot_cell(desk: Desk, path: Path) -> None:
+    desk.command("docmanager:open", path="cell.ipynb")
+    desk.page.wait_for_selector('.lm-DockPanel-tabBar .lm-mod-current:has-text("cell.ipynb")')
+    desk.page.wait_for_function("() => jupyterapp.shell.currentWidget.sessionContext.session?.kernel")
+    desk.command("notebook:run-all-cells")
+    desk.page.wait_for_selector(".jp-OutputArea .jp-nbship", timeout=LONGEST_MS)
+    desk.page.wait_for_timeout(1000)
+    desk.page.locator(".jp-Notebook:visible").screenshot(path=path)
+    print(path)
 
 
 def _widen(page: Page, width: int) -> None:

@@ -52,11 +52,12 @@ function AlertCard({ alert, actions, may, now }: { alert: Alert } & Omit<Props, 
     <li className="jp-nbship-alert" data-state={alert.state}>
       <p className="jp-nbship-alert-head">
         <SeverityIcon severity={alert.tier} />
-        <strong>
-          <bdi>{alert.subject}</bdi>
-        </strong>
-        <span>{severityWord(alert.tier, words)}</span>
-        <span>v{alert.version}</span>
+        <span>
+          <strong>
+            <bdi>{alert.subject}</bdi>
+          </strong>{' '}
+          {severityWord(alert.tier, words)}, v{alert.version}
+        </span>
         <small>
           <time dateTime={alert.since} title={moment(alert.since)}>
             {ago(alert.since, now)}
