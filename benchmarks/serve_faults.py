@@ -9,6 +9,7 @@ asked after each fault, over new connections and the ones that were open. The la
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -19,7 +20,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
@@ -154,16 +154,12 @@ def slow_clients(table: Table) -> None:
     )
 
 
-def _has_worker(table: Table, version: str) -> bool:
-    return bool(table.server.ready()["workers"].get(version, 0) > 0)
-
-
 def challengers(table: Table, world: worlds.World) -> None:
     """Let each bad model be a canary for all, then a shadow."""
     for mode in ("canary", "shadow"):
         for place, mischief in enumerate(MISCHIEF[1:], start=2):
             world.change(champion=1, challenger=place, mode=mode, share=1.0)
-            wait(partial(_has_worker, table, str(place)))
+            wait(functools.partial(is_up, table, place))
             began = time.perf_counter()
             replies = [table.ask(json.dumps({"records": [ROW]})) for _ in range(8)]
             took = time.perf_counter() - began
@@ -185,6 +181,12 @@ def challengers(table: Table, world: worlds.World) -> None:
     )
     world.change(champion=1, challenger=None, mode="off", share=0.0)
     table.server.wait(1, mode="off")
+
+
+def is_up(table: Table, version: int) -> bool:
+    """Tell whether somebody can be asked for a version."""
+    workers: dict[str, int] = table.server.ready()["workers"]
+    return workers.get(str(version), 0) > 0
 
 
 def champions(table: Table, world: worlds.World) -> None:
