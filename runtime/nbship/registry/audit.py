@@ -122,7 +122,7 @@ def read(document: str, *, model: str, number: int, digest: str) -> AuditRecord:
     try:
         given = json.loads(document)
         return AuditRecord(
-            model=str(given["model"]),
+            model=model,
             number=number,
             at=datetime.fromisoformat(given["at"]).astimezone(UTC),
             who=str(given["who"]),
@@ -183,8 +183,9 @@ def _own_breaks(record: AuditRecord) -> list[Break]:
     if _digest(record.document) != record.hash or not _readable(record):
         return [_break(record.number, "changed", f"record {record.number} was changed after it was written")]
     sealed = json.loads(record.document)
-    if (sealed["number"], sealed["number"]) != (record.number, record.after.revision):
-        said = f"record {record.number} was moved: it was written as record {sealed['number']}"
+    if (sealed["model"], sealed["number"]) != (record.model, record.number):
+        of = f" of {sealed['model']!r}" if sealed["model"] != record.model else ""
+        said = f"record {record.number} was moved: it was written as record {sealed['number']}{of}"
         return [_break(record.number, "moved", said)]
     return []
 

@@ -109,6 +109,12 @@ def test_records_that_changed_places_are_named() -> None:
     ]
 
 
+def test_a_record_of_another_model_is_none_of_this_one() -> None:
+    (first,) = history(1)
+    (found,) = verify([replace(first, model="trains")])
+    assert found.says == "record 1 was moved: it was written as record 1 of 'bikes'"
+
+
 @given(length=st.integers(1, 8), data=st.data())
 def test_a_tail_that_was_cut_shows_against_the_head_elsewhere(length: int, data: st.DataObject) -> None:
     records = history(length)
