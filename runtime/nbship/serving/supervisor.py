@@ -18,6 +18,7 @@ import signal
 import socket
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,24 +72,32 @@ class Group:
         return self.schema is not None
 
 
-def effective(wanted: Assignment, revision: int, up: set[int], failed: dict[int, str], last: Table) -> Table:
-    """Give what can hold now: the wanted assignment, as far as its versions are up; else what held before.
+def effective(
+    wanted: Assignment, revision: int, ready: set[int], up: set[int], failed: Mapping[int, str], last: Table
+) -> Table:
+    """Give what can hold now: the wanted assignment, as far as its versions are ready; else what held before.
 
-    A challenger that cannot be loaded stays in the plan, for the log must tell that it does not answer.
+    ``ready`` are the versions that are up as they are wanted, ``up`` those that can be asked at all: a shadow's
+    workers, which get what the others leave over, are not what a canary is to be judged by. A challenger that cannot
+    be loaded stays in the plan, for the log must tell that it does not answer.
     """
-    champion = wanted.champion if wanted.champion in up else last.champion
-    challenger, mode = wanted.challenger, wanted.mode
-    there = challenger is not None and challenger != champion and (challenger in up or challenger in failed)
-    if champion not in up or not there:
-        challenger, mode = None, "off"
+    champion = wanted.champion if wanted.champion in ready else last.champion
+    if champion not in up:
+        champion = None
+    challenger, mode, share = wanted.challenger, wanted.mode, wanted.share
+    if challenger is not None and challenger not in ready and challenger not in failed:
+        known = challenger == last.challenger and challenger in up
+        mode, share = (last.mode, last.share) if known else ("off", 0.0)
+    if challenger is None or champion is None or challenger == champion:
+        mode = "off"
     arrived = champion == wanted.champion and mode == wanted.mode
     return replace(
         last,
         revision=revision if arrived else last.revision,
-        champion=champion if champion in up else None,
-        challenger=challenger,
+        champion=champion,
+        challenger=challenger if mode != "off" else None,
         mode=mode,  # type: ignore[arg-type]  # a plan's word
-        share=wanted.share if mode == "canary" else 0.0,
+        share=share if mode == "canary" else 0.0,
         failed=dict(failed),
     )
 
@@ -301,8 +310,10 @@ class Supervisor:
     def _publish(self) -> None:
         """Tell the frontends what holds, if it is not what they were told last."""
         up: dict[int, Group] = {}
+        needed = self._needed()
+        ready = {place[0] for place in needed if place in self._groups and self._groups[place].is_up}
         for (version, niceness), group in sorted(self._groups.items(), key=lambda item: item[0][1]):
-            wanted = (version, niceness) in self._needed()
+            wanted = (version, niceness) in needed
             if group.is_up and (version not in up or wanted):
                 up[version] = group
         failed = {
@@ -310,7 +321,7 @@ class Supervisor:
             for group in self._groups.values()
             if group.problem and group.version not in up
         }
-        table = effective(self._wanted, self._revision, set(up), failed, self._table)
+        table = effective(self._wanted, self._revision, ready, set(up), failed, self._table)
         versions: dict[int, Up] = {}
         for version, group in up.items():
             assert group.schema is not None

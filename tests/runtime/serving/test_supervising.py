@@ -14,7 +14,8 @@ versions = some.sampled_from([None, 1, 2, 3])
     champion=versions,
     challenger=versions,
     mode=some.sampled_from(["off", "shadow", "canary"]),
-    up=some.sets(some.sampled_from([1, 2, 3])),
+    ready=some.sets(some.sampled_from([1, 2, 3])),
+    more=some.sets(some.sampled_from([1, 2, 3])),
     failed=some.sets(some.sampled_from([1, 2, 3])),
     before=versions,
 )
@@ -22,25 +23,35 @@ def test_who_answers_is_always_somebody_who_is_up_and_nobody_that_was_not_wanted
     champion: int | None,
     challenger: int | None,
     mode: str,
-    up: set[int],
+    ready: set[int],
+    more: set[int],
     failed: set[int],
     before: int | None,
 ) -> None:
+    up = ready | more
     wanted = Table(model="m", champion=champion, challenger=challenger, mode=mode, share=0.5)  # type: ignore[arg-type]  # drawn
     last = Table(model="m", revision=1, champion=before)
-    reasons = dict.fromkeys(failed - up, "broken")
-    now = effective(wanted, 2, up, reasons, last)
+    now = effective(wanted, 2, ready, up, dict.fromkeys(failed - up, "broken"), last)
     assert now.champion is None or now.champion in up
     assert now.champion in {champion, before, None}
-    if champion in up:
+    if champion in ready:
         assert now.champion == champion
     elif before in up:
-        assert (now.champion, now.revision) == (before, 1)
+        assert (now.champion, now.revision) == (before, 2 if (before, mode) == (champion, now.mode) else 1)
     if now.challenger is not None:
         assert now.challenger == challenger != now.champion
-        assert now.challenger in up | failed
-    assert (now.mode == "off") == (now.challenger is None or mode == "off")
+        assert now.challenger in ready | failed
+    assert (now.mode == "off") == (now.challenger is None)
     assert now.share == (0.5 if now.mode == "canary" else 0.0)
+
+
+def test_a_canary_that_was_the_shadow_waits_until_it_is_up_at_full_priority() -> None:
+    shadow = Table(model="m", revision=1, champion=1, challenger=2, mode="shadow")
+    canary = Table(model="m", champion=1, challenger=2, mode="canary", share=0.1)
+    waits = effective(canary, 2, {1}, {1, 2}, {}, shadow)
+    assert (waits.mode, waits.share, waits.revision) == ("shadow", 0.0, 1)
+    goes = effective(canary, 2, {1, 2}, {1, 2}, {}, waits)
+    assert (goes.mode, goes.share, goes.revision) == ("canary", 0.1, 2)
 
 
 def test_a_table_and_settings_are_the_same_on_the_other_side() -> None:
