@@ -84,6 +84,9 @@ def main(options: list[str]) -> None:
         check=True,
         capture_output=True,
     )
+    # what this very script has run is no stranger's notebook: the panel's actions are there at once
+    trust = ["jupyter", "trust", str(HERE / "work" / NOTEBOOK)]
+    subprocess.run(trust, env=environment, check=True, capture_output=True)
     as_root = ["--allow-root"] if os.geteuid() == 0 else []
     command = ["jupyter", "lab", f"--ServerApp.root_dir={HERE / 'work'}", *as_root, *options]
     print(f"JupyterLab on {HERE / 'work' / NOTEBOOK}; stop it with Ctrl-C", flush=True)

@@ -35,6 +35,7 @@ def test_the_image_is_built_with_the_story_and_the_scene(stubs: dict[str, str]) 
     assert called[1:] == [
         f"nbship demo --to {home}/nbship-demo",
         f"python scripts/lab_scene.py {home}/nbship-demo",
+        f"jupyter trust {home}/nbship-demo/work/bikeshare.ipynb",
         "jupyter lab workspaces import binder/workspace.json",
     ]
     assert (ROOT / "scripts" / "lab_scene.py").is_file()
