@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbship.registry.assignment import Assignment
@@ -47,6 +47,7 @@ def test_a_history_as_it_was_written_has_no_break() -> None:
     assert verify([]) == []
 
 
+@settings(max_examples=60, deadline=None)
 @given(length=st.integers(1, 8), data=st.data())
 def test_a_changed_record_is_named(length: int, data: st.DataObject) -> None:
     records = history(length)
@@ -63,6 +64,7 @@ def test_a_changed_record_is_named(length: int, data: st.DataObject) -> None:
     assert (found.number, found.kind) == (place + 1, "changed")
 
 
+@settings(max_examples=60, deadline=None)
 @given(length=st.integers(2, 8), data=st.data())
 def test_a_record_that_was_written_anew_with_a_new_seal_is_named(length: int, data: st.DataObject) -> None:
     records = history(length)
@@ -84,6 +86,7 @@ def test_a_record_that_was_written_anew_with_a_new_seal_is_named(length: int, da
     assert found
 
 
+@settings(max_examples=60, deadline=None)
 @given(length=st.integers(2, 8), data=st.data())
 def test_removed_records_are_counted(length: int, data: st.DataObject) -> None:
     records = history(length)
@@ -115,6 +118,7 @@ def test_a_record_of_another_model_is_none_of_this_one() -> None:
     assert found.says == "record 1 was moved: it was written as record 1 of 'bikes'"
 
 
+@settings(max_examples=60, deadline=None)
 @given(length=st.integers(1, 8), data=st.data())
 def test_a_tail_that_was_cut_shows_against_the_head_elsewhere(length: int, data: st.DataObject) -> None:
     records = history(length)
