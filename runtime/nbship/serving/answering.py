@@ -22,7 +22,7 @@ from nbship.serving import spool as spools
 from nbship.serving import wire
 from nbship.serving.asking import Asked, Problem, Reader, RejectedError
 from nbship.serving.metrics import Metrics
-from nbship.serving.pool import Failure, Job, Outcome, Pool
+from nbship.serving.pool import MOVED, Failure, Job, Outcome, Pool
 from nbship.serving.settings import Settings, Table, Up
 from nbship.serving.spool import Line, Spool
 
@@ -144,6 +144,8 @@ class Answering:
             version = lane.version
             mine = _Rows(name, key, request.at, request.started, asked.rows, "champion", lane)
             outcome = await self._compute(mine, request.deadline)
+        if outcome is MOVED and self.lanes.get(self.table.champion or 0) is not lane:
+            return await self.answer(request)  # by the version that is live now
         if isinstance(outcome, Failure):
             return self._failed(name, outcome, version)
         return Reply(200, _content(outcome, name, version, len(asked.rows)), name, version, asked)
@@ -198,7 +200,7 @@ class Answering:
         future: asyncio.Future[Outcome] = self._loop.create_future()
         self._submit(mine, deadline, future)
         outcome = await future
-        if len(mine.rows) > _AT_ONCE:
+        if len(mine.rows) > _AT_ONCE and outcome is not MOVED:
             await self._log_in_pieces(mine, outcome)
         return outcome
 
@@ -211,6 +213,10 @@ class Answering:
 
     def _note(self, mine: _Rows, outcome: Outcome, future: asyncio.Future[Outcome] | None) -> None:
         """Log an outcome and let it go, together with all the others of this turn of the loop."""
+        if outcome is MOVED:  # it is no answer of this version
+            if future is not None and not future.done():
+                future.set_result(outcome)
+            return
         if not self._lines and not self._settled:
             self._loop.call_soon(self._let_go)
         took = time.perf_counter() - mine.started

@@ -37,6 +37,8 @@ class Failure:
 
 
 Outcome = wire.Answer | Failure
+#: The version was swapped, and its last worker died over this request: who answers now is to be asked.
+MOVED = Failure(503, "the version was swapped")
 
 
 class Job:
@@ -146,6 +148,10 @@ class Pool:
         return sum(link is not None for link in self._links.values())
 
     @property
+    def _is_busy(self) -> bool:
+        return any(link is not None and link.under_way for link in self._links.values())
+
+    @property
     def is_full(self) -> bool:
         """Whether another request would only wait to be too late."""
         return len(self.waiting) >= self._most_waiting
@@ -242,8 +248,11 @@ class Pool:
                 self.waiting.appendleft(job)
         if self._links.get(link.path) is link:
             self._links[link.path] = None
-            if not self._closed:
+            if not self._closing:
                 self._keep(self._connect(link.path))
+        if self._closing and not self.connected:  # nobody starts a worker of this version again
+            while self.waiting:
+                self.waiting.popleft().settle(MOVED)
         self._plan()
 
     async def _sweep(self) -> None:
@@ -259,7 +268,10 @@ class Pool:
             _expire(self.waiting, now)
             while self.waiting and self.waiting[0].is_over:
                 self.waiting.popleft()
-            if self._closing and not self.waiting:
+            if self._closing and not self.connected:
+                while self.waiting:
+                    self.waiting.popleft().settle(MOVED)
+            if self._closing and not self.waiting and not self._is_busy:
                 self._closed = True
                 self.use(())
             await asyncio.sleep(_SWEEP_S)
