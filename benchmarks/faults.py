@@ -405,10 +405,10 @@ def main() -> None:
     parts: dict[str, Callable[[Bench], None]] = {
         "faults": faults,
         "workers": two_workers,
-        "damaged": lambda bench: damaged_journals(bench, chance),
         "kernels": lambda bench: killed_kernels(bench, chance),
         "drains": lambda bench: killed_drains(bench, chance),
         "writers": lambda bench: killed_writers(bench.home("writers"), chance),
+        "damaged": lambda bench: damaged_journals(bench, chance),
     }
     with TemporaryDirectory() as folder:
         bench = Bench(Path(folder))

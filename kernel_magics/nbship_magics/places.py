@@ -82,11 +82,11 @@ def _printed(function: ast.FunctionDef, flows: Dataflow) -> Iterator[Place]:
     """Give the measures that a function prints, seen from the inside alone."""
     inner = Dataflow()
     inner.functions = flows.functions
-    search = _searched(function.body, inner)
+    search = _searched(function.body, inner, inside=True)
     yield from (replace(place, inside=True) for place in search.found if place.shown and not place.named)
 
 
-def _searched(body: Sequence[ast.stmt], flows: Dataflow) -> _Search:
+def _searched(body: Sequence[ast.stmt], flows: Dataflow, *, inside: bool = False) -> _Search:
     """Go through statements; through loops more than once, as what one binds late it may use early."""
     loops = any(
         isinstance(statement, ast.For | ast.While | ast.AsyncFor)
@@ -94,8 +94,8 @@ def _searched(body: Sequence[ast.stmt], flows: Dataflow) -> _Search:
         for statement in ast.walk(part)
     )
     for _ in range(2 if loops else 0):
-        _Search(flows).block(body, ())
-    search = _Search(flows)
+        _Search(flows, inside=inside).block(body, ())
+    search = _Search(flows, inside=inside)
     search.block(body, ())
     return search
 
@@ -103,8 +103,9 @@ def _searched(body: Sequence[ast.stmt], flows: Dataflow) -> _Search:
 class _Search:
     """Goes through statements in order."""
 
-    def __init__(self, flows: Dataflow) -> None:
+    def __init__(self, flows: Dataflow, *, inside: bool = False) -> None:
         self.found: list[Place] = []
+        self._inside = inside  # of a function, where nothing is kept under its name
         self._flows = flows
         self._loops: tuple[Loop, ...] = ()
 
@@ -169,6 +170,7 @@ class _Search:
                     self._assign([one], other)
                 continue
             kept = self._named(target, value, flow)
+            kept = "" if self._inside else kept
             if is_update(target, value) and flow is None:
                 flow = Flow(kind="trained")
             if flow is not None and flow.kind == "trained" and isinstance(target, ast.Name):

@@ -87,6 +87,14 @@ def test_what_a_fit_says_of_itself_is_no_second_number() -> None:
     )
 
 
+def test_what_a_method_prints_of_its_training_is_one() -> None:
+    (place,) = found(
+        "class Net:\n    def train(self, X, y):\n        for n in range(3):\n            outputs = self.forward(X)\n"
+        "            cost = self.cost(y, outputs)\n            print(f'Cost at iteration {n}: {np.round(cost, 4)}')"
+    )
+    assert (place.name, place.inside) == ("cost", True)
+
+
 def test_the_counts_of_a_confusion_matrix_make_known_rates() -> None:
     counts = "matrix = confusion_matrix(y_test, y_hat)\nTN, FP, FN, TP = matrix.ravel()"
     assert by_hand(BEFORE, counts, "print(TP / float(TP + FN))") == ["model.recall.y_test"]
