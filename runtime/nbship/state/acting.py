@@ -54,7 +54,11 @@ def preview(sources: Sources, wish: Wish, *, at: datetime) -> Preview:
             return retraining.preview(registry, shown, wish.model)
         after = _after(registry, now, wish, at)
     except (InputError, PolicyError, ConflictError) as error:
-        return replace(shown, allowed=False, reason=error.what, says=f"{wish.action} {wish.model}")
+        reason = f"{error.what} ({error.where})" if error.where else error.what
+        advice = (error.help,) if error.help else ()
+        return replace(
+            shown, allowed=False, reason=reason, says=f"{wish.action} {wish.model}", warnings=advice
+        )
     return _filled(sources, registry, shown, now, after)
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,22 @@ def _registered_and_watched() -> None:
     live = registry.champion("churn")
     registry.record_drift(live, "July", report, at=AT, current=now)
     registry.record_drift(live, "August", report, at=AT.replace(month=8))
+
+
+def test_what_the_policy_refuses_is_told_before_anything_is_done(
+    panel: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[promote.production]\nwhy = true\n")
+    monkeypatch.setenv("NBSHIP_POLICY", str(policy))
+    before = panel.ask("state")["assignment"]
+    shown = panel.ask("preview", action="promote", version=2)
+    assert shown["allowed"] is False
+    assert "policy.toml" in shown["reason"]
+    assert panel.ask("preview", action="promote", version=2, why="better auc")["allowed"] is True
+    refused = panel.ask("act", action="promote", version=2, expected=before["revision"], why="")
+    assert refused["kind"] == "PolicyError"
+    assert panel.ask("state")["assignment"] == before
 
 
 def test_a_day_at_the_panel(panel: Panel) -> None:
