@@ -92,7 +92,7 @@ def test_all_of_it_works_by_keyboard(own: Desk) -> None:
             )
         )
     said = " | ".join(text or "" for text in seen)
-    for name in ("Registry", "Roll back…", "Promote v3…", "Drift", "Critical: income", "Acknowledge…"):
+    for name in ("Registry", "Roll back…", "Promote v3…", "Drift", "Critical: income", "Resolve"):
         assert name in said
 
 

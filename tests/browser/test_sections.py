@@ -34,7 +34,8 @@ def test_the_registry_shows_versions_with_their_lineage(desk: Desk) -> None:
 
 
 def test_the_notebook_differs_from_the_champion_by_two_cells(desk: Desk) -> None:
-    desk.show(difference={**contract("difference"), "changed": ["c6"], "added": ["c7"]})
+    with desk.page.expect_response("**/nbship/api/difference**"):
+        desk.show(difference={**contract("difference"), "changed": ["c6"], "added": ["c7"]})
     registry = desk.section("Registry")
     expect(registry).to_contain_text("This notebook differs from v2 by 2 cells")
     registry.get_by_role("button", name="Show the first cell that differs").click()

@@ -37,7 +37,7 @@ def own(lab: Any, browser: Any) -> Iterator[Desk]:
 
 
 def test_no_notebook_says_to_open_one(own: Desk) -> None:
-    own.command("application:close-all")
+    own.page.evaluate("() => jupyterapp.shell.currentWidget.dispose()")
     expect(own.panel).to_contain_text("No notebook is open")
     assert own.violations() == []
     own.command("docmanager:open", path="strange.ipynb")
