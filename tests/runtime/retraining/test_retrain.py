@@ -151,7 +151,8 @@ def test_drift_leads_to_one_retraining_and_the_new_version_knows_where_it_comes_
 
     shutil.rmtree(source.root)  # the model travels with its own classes
     model = mlflow.pyfunc.load_model("models:/rides@champion")
-    assert model.predict(pd.DataFrame({"km": [10.0]}))[0] == pytest.approx(17.0, abs=0.5)
+    learnt = np.polyfit(july["km"][::2], july["fee"][::2], 1)
+    assert model.predict(pd.DataFrame({"km": [10.0]}))[0] == pytest.approx(np.polyval(learnt, 10.0))
     registry.close()
 
 
