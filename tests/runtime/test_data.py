@@ -363,7 +363,7 @@ def test_a_link_does_not_lead_out_of_the_repository(repository: Path, tmp_path: 
     ("url", "word", "code"),
     [
         ("gopher://x/y", "nothing here knows addresses that begin with gopher:", 2),
-        ("s3://bucket/x", "pip install s3fs", 2),
+        ("gs://bucket/x", "pip install gcsfs", 2),
         ("webdav://user:secret@host/x", "pip install webdav4", 2),
     ],
 )
