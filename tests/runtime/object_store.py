@@ -14,6 +14,7 @@ _STARTING_S = 60
 def s3() -> Generator[Mapping[str, str]]:
     """Give the environment that reaches an S3-compatible store on this machine, with the bucket ``lake`` in it."""
     import boto3
+    import s3fs
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -22,6 +23,7 @@ def s3() -> Generator[Mapping[str, str]]:
     url = f"http://{host}:{port}"
     try:
         _answering(host, port)
+        s3fs.S3FileSystem.clear_instance_cache()  # one that was made elsewhere has other credentials
         boto3.client(
             "s3",
             endpoint_url=url,
