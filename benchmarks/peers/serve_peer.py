@@ -59,7 +59,7 @@ def vetiver(port: int, folder: Path) -> None:
     """Vetiver's own API."""
     import pandas as pd
     import uvicorn
-    from vetiver import VetiverAPI, VetiverModel  # type: ignore[import-not-found]  # in its own environment only
+    from vetiver import VetiverAPI, VetiverModel
 
     model, columns = opened(folder)
     frame = pd.DataFrame([[1.0] * len(columns)], columns=columns)
