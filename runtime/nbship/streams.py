@@ -23,7 +23,7 @@ from nbship.errors import DataError
 Array = np.ndarray[Any, Any]
 Node = dict[str, Any]
 
-_ROWS = 1 << 16
+_ROWS = 1 << 17
 _LONG = 255
 _INFINITY_OF_16 = 0x7C00
 _NAT = np.iinfo(np.int64).min
