@@ -81,7 +81,11 @@ def _demo_window(browser: Browser, to: Path) -> None:
         scratch = Path(name)
         work = scratch / "notebooks"
         work.mkdir()
-        shutil.copy(folder / NOTEBOOK, work)  # opened as a copy, so that nothing of the user's is touched
+        for file in (
+            NOTEBOOK,
+            "pyproject.toml",
+        ):  # opened as copies, so that nothing of the user's is touched
+            shutil.copy(folder / file, work)
         with jupyter_lab(work, scratch) as base:
             page = browser.new_page(viewport={"width": WINDOW[0], "height": WINDOW[1]}, device_scale_factor=1)
             page.set_default_timeout(LONGEST_MS)
@@ -91,6 +95,7 @@ def _demo_window(browser: Browser, to: Path) -> None:
             page.locator('.jp-SideBar.jp-mod-left li[data-id="filebrowser"]').click()  # room for code
             page.wait_for_selector("#nbship-panel .jp-nbship-version")
             page.locator(".jp-Notebook .jp-CodeCell").first.click()
+            page.add_style_tag(content=".Toastify { display: none }")  # notices come and go
             page.wait_for_timeout(SETTLED_MS)
             _widen(page, PANEL_WIDTH)
             page.mouse.move(500, 500)

