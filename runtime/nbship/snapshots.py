@@ -228,6 +228,22 @@ def writing(path: Path) -> Generator[BinaryIO]:
         raise InputError(f"{path.parent.name} cannot be written to: {_reason(error)}") from error
 
 
+def put_whole(fs: Any, target: str, content: bytes) -> None:
+    """Write a file at an address, whole or not at all: on a disk beside its place first, then renamed."""
+    if "file" not in protocols(fs):
+        fs.pipe_file(target, content)
+        return
+    place = Path(target)
+    scratch = place.with_name(f".unfinished-{secrets.token_hex(4)}-{place.name}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with writing(scratch) as file:
+            file.write(content)
+        scratch.replace(place)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
 def filesystem(url: str) -> tuple[Any, str]:
     """Give the file system of an address, and the path in it. Raises InputError where nothing knows the scheme."""
     import fsspec

@@ -13,7 +13,6 @@ import posixpath
 import secrets
 from collections.abc import Generator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -44,7 +43,8 @@ class OfflineStore:
         pq.write_table(table, content, compression="zstd", write_page_checksum=True)
         name = f"{known:%Y%m%dT%H%M%S.%f}-{secrets.token_hex(4)}.parquet"
         with self._speaking("written to"):
-            self._put(posixpath.join(self._folder(view, definition), name), content.getvalue())
+            target = posixpath.join(self._folder(view, definition), name)
+            snapshots.put_whole(self._fs, target, content.getvalue())
         return name
 
     def history(self, view: FeatureView, definition: str) -> pd.DataFrame:
@@ -74,19 +74,6 @@ class OfflineStore:
                 where=posixpath.basename(path),
                 help="bring it back from a backup, or delete it and compute its features again",
             ) from error
-
-    def _put(self, target: str, content: bytes) -> None:
-        if "file" not in snapshots.protocols(self._fs):
-            self._fs.pipe_file(target, content)
-            return
-        scratch = Path(posixpath.dirname(target), ".unfinished-" + posixpath.basename(target))
-        scratch.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with snapshots.writing(scratch) as file:
-                file.write(content)
-            scratch.replace(target)
-        finally:
-            scratch.unlink(missing_ok=True)
 
     def _folder(self, view: FeatureView, definition: str) -> str:
         return posixpath.join(self._root, view.name, definition)

@@ -229,16 +229,7 @@ class _Target:
         pq.write_table(table, content, compression="zstd")
         target = posixpath.join(self._root, name)
         try:
-            if "file" not in snapshots.protocols(self._fs):
-                self._fs.pipe_file(target, content.getvalue())
-                return
-            Path(self._root).mkdir(parents=True, exist_ok=True)
-            scratch = Path(self._root) / f".{name}.{id(content):x}"
-            try:
-                scratch.write_bytes(content.getvalue())
-                scratch.replace(target)
-            finally:
-                scratch.unlink(missing_ok=True)
+            snapshots.put_whole(self._fs, target, content.getvalue())
         except Exception as error:  # every file system has errors of its own
             said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise StoreError(f"the answers cannot be written: {said}", where=self._shown) from error
