@@ -85,7 +85,8 @@ def effective(
     if champion not in up:
         champion = None
     challenger, mode, share = wanted.challenger, wanted.mode, wanted.share
-    if challenger is not None and challenger not in ready and challenger not in failed:
+    waiting = challenger is not None and challenger not in ready and challenger not in failed
+    if mode != "off" and waiting:
         known = challenger == last.challenger and challenger in up
         mode, share = (last.mode, last.share) if known else ("off", 0.0)
     if challenger is None or champion is None or challenger == champion:

@@ -54,6 +54,12 @@ def test_a_canary_that_was_the_shadow_waits_until_it_is_up_at_full_priority() ->
     assert (goes.mode, goes.share, goes.revision) == ("canary", 0.1, 2)
 
 
+def test_a_challenger_that_is_switched_off_is_asked_no_more_though_it_stays_the_challenger() -> None:
+    shadow = Table(model="m", revision=1, champion=1, challenger=2, mode="shadow")
+    off = effective(Table(model="m", champion=1, challenger=2), 2, {1}, {1, 2}, {}, shadow)
+    assert (off.champion, off.challenger, off.mode, off.revision) == (1, None, "off", 2)
+
+
 def test_a_table_and_settings_are_the_same_on_the_other_side() -> None:
     schema = Schema(fields=(Field(name="a", kind="double", nullable=True),), numeric=True)
     table = Table(
