@@ -29,6 +29,8 @@ from nbship.serving.spool import Line, Spool
 PROBABILITY = "probability."
 #: Rows that are logged in one go; more would hold up everybody else.
 _AT_ONCE = 256
+#: Requests that may wait for the shadow.
+_SHADOWS_QUEUE = 32
 #: Characters of a body that was no input, for the log.
 _SHOWN = 2000
 
@@ -86,6 +88,23 @@ class _Rows:
     lane: Lane
 
 
+class Allowance:
+    """So many a second, and a tenth of that in one go."""
+
+    def __init__(self, a_second: float) -> None:
+        self._a_second, self._most = a_second, max(1.0, a_second / 10)
+        self._left, self._at = self._most, 0.0
+
+    def take(self, now: float) -> bool:
+        """Tell whether there is one left at this time, in seconds, and take it."""
+        self._left = min(self._most, self._left + (now - self._at) * self._a_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class Answering:
     """What a frontend does with requests. `adopt` tells it what holds."""
 
@@ -96,6 +115,7 @@ class Answering:
         self.table = Table(model=settings.model)
         self.lanes: dict[int, Lane] = {}
         self._loop = asyncio.get_running_loop()
+        self._shadowed = Allowance(settings.most_shadowed)
         self._names = (f"{spool.name}-{number}" for number in itertools.count(1))
         self._lines: list[Line] = []
         self._settled: list[tuple[asyncio.Future[Outcome], Outcome]] = []
@@ -170,10 +190,16 @@ class Answering:
         return await self._compute(mine, now + (request.deadline - now) / 2)
 
     def shadow(self, request: Request, reply: Reply) -> None:
-        """Let the shadow see a request that was answered, if it has the time."""
+        """Let the shadow see a request that was answered, if it has the time.
+
+        A busy server shows it a part only: packing, counting and logging for it are work of the process that answers.
+        """
         version, asked = plan.shadowed(self.table), reply.asked
         champion = self.lanes.get(reply.version or 0)
         if version is None or asked is None or champion is None:
+            return
+        if not self._shadowed.take(self._loop.time()):
+            self.metrics.shadow_dropped(version)
             return
         key = request.key or asked.key
         lane, rows = self.lanes.get(version), asked.rows
@@ -181,7 +207,7 @@ class Answering:
             if version in self.table.failed:
                 self._log_failure(reply.request, key, request, version, "shadow", champion, rows)
             return
-        if len(lane.pool.waiting) >= self.settings.most_shadowed:
+        if len(lane.pool.waiting) >= _SHADOWS_QUEUE:
             self.metrics.shadow_dropped(version)
             return
         if lane.schema.fields != champion.schema.fields:

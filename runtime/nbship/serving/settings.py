@@ -31,7 +31,7 @@ class Settings:
     most_held: int = 256 * 2**20  # of all bodies that are being read or computed
     most_connections: int = 1000
     most_waiting: int = 256  # requests that wait for a worker
-    most_shadowed: int = 32  # requests that wait for the shadow
+    most_shadowed: int = 500  # requests that the shadow sees in a second, of each frontend
     batch_rows: int = 64  # of several requests that are computed together; 1 turns it off
     worker_memory: int | None = None  # a worker that has more is replaced
     probabilities: bool = True

@@ -3,6 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as some
 
+from nbship.serving.answering import Allowance
 from nbship.serving.schema import Field, Schema
 from nbship.serving.settings import Settings, Table, Up
 from nbship.serving.supervisor import effective
@@ -58,6 +59,12 @@ def test_a_challenger_that_is_switched_off_is_asked_no_more_though_it_stays_the_
     shadow = Table(model="m", revision=1, champion=1, challenger=2, mode="shadow")
     off = effective(Table(model="m", champion=1, challenger=2), 2, {1}, {1, 2}, {}, shadow)
     assert (off.champion, off.challenger, off.mode, off.revision) == (1, None, "off", 2)
+
+
+def test_a_shadow_sees_all_of_a_quiet_server_and_a_part_of_a_busy_one() -> None:
+    quiet, busy = Allowance(500), Allowance(500)
+    assert all(quiet.take(place / 400) for place in range(4000))
+    assert sum(busy.take(place / 5000) for place in range(50_000)) in range(5000, 5060)
 
 
 def test_a_table_and_settings_are_the_same_on_the_other_side() -> None:
