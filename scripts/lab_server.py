@@ -41,11 +41,16 @@ def chromium() -> str | None:
 
 @contextlib.contextmanager
 def jupyter_lab(
-    folder: Path, scratch: Path, *, worker: Sequence[str] | None = None, theme: str = "JupyterLab Light"
+    folder: Path,
+    scratch: Path,
+    *,
+    worker: Sequence[str] | None = None,
+    theme: str = "JupyterLab Light",
+    port: int | None = None,
 ) -> Iterator[str]:
     """The base URL of a JupyterLab on ``folder`` that shows the labextension as last built.
 
-    ``scratch`` takes its settings and its log; ``worker`` is another worker's command.
+    ``scratch`` takes its settings and its log; ``worker`` is another worker's command; ``port`` any that is free.
     Raises RuntimeError if it does not come up within two minutes.
     """
     if not (LABEXTENSION / "package.json").exists():
@@ -68,7 +73,7 @@ def jupyter_lab(
             }
         )
     )
-    port = _free_port()
+    port = port or _free_port()
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1"),
         *(f"--port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"),

@@ -1,5 +1,6 @@
 import { type ICellModel, type ICodeCellModel, isCodeCellModel } from '@jupyterlab/cells';
 import type { INotebookModel, INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { UUID } from '@lumino/coreutils';
 import { type ISignal, Signal } from '@lumino/signaling';
 
 import { readNotebook } from './metadata';
@@ -84,7 +85,7 @@ export class OpenNotebook {
     const notebook = this.model;
     if (notebook !== null) {
       const before = notebook.getMetadata('nbship') as Record<string, unknown> | undefined;
-      const id = before?.['id'] ?? crypto.randomUUID();
+      const id = before?.['id'] ?? UUID.uuid4();
       const profile = before?.['profile'] ?? 'default';
       notebook.setMetadata('nbship', { ...before, id, model, profile });
     }
@@ -113,6 +114,8 @@ export class OpenNotebook {
         this.ready = true;
         panel.content.model?.metadataChanged.connect(this.read, this);
         panel.content.model?.contentChanged.connect(this.onContent, this);
+        panel.content.model?.cells.changed.connect(this.watchTrust, this);
+        this.watchTrust();
         panel.context.pathChanged.connect(this.read, this);
         this.read();
         this.onContent();
@@ -137,6 +140,19 @@ export class OpenNotebook {
     if (JSON.stringify(next) !== JSON.stringify(this.notebook)) {
       this.notebook = next;
       this.signal.emit();
+    }
+  }
+
+  /** Trust is a cell's own state: it comes by a command, and by running the cell. */
+  private watchTrust(): void {
+    for (const cell of this.cells) {
+      cell.stateChanged.connect(this.onCellState, this);
+    }
+  }
+
+  private onCellState(_: ICellModel, { name }: { name: string }): void {
+    if (name === 'trusted') {
+      this.onCondition();
     }
   }
 

@@ -19,7 +19,10 @@ function render({ model, el }: RenderProps<Traits>): () => void {
   const place = document.createElement('div');
   place.className = 'jp-nbship-widget';
   el.append(style, place);
-  const root = createRoot(place);
+  // Each cell brings a React of its own, which would count its ids from one again.
+  const root = createRoot(place, {
+    identifierPrefix: `nbship-${Math.random().toString(36).slice(2)}-`
+  });
   const asks = new Asks(model);
   const draw = (): void => {
     const state = model.get('state');

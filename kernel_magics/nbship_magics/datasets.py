@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import nbship
 from nbship import store
 from nbship.facts import DatasetHashed, DatasetRead
 from nbship_magics import process, readers
@@ -20,6 +21,8 @@ from nbship_magics.session import Session
 from nbship_magics.wrapping import Call, Wrapping
 
 _OPENS = frozenset({"open", "sqlite3.connect"})
+#: What we read of our own, wherever it is installed.
+_OURS = (Path(__file__).parent, Path(nbship.__file__).parent)
 _CODE = (".py", ".pyc", ".so", ".ipynb", ".pyi", ".pth")
 _LIBRARIES = frozenset({"site-packages", "dist-packages", "__pycache__", "share"})
 _SYSTEM = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/", "/lib/", "/run/", "/opt/", "/System/", "/Library/")
@@ -209,6 +212,7 @@ def is_data(path: Path) -> bool:
         and not str(full).startswith(_SYSTEM)
         and not full.is_relative_to(sys.prefix)
         and not full.is_relative_to(sys.base_prefix)
+        and not any(full.is_relative_to(folder) for folder in _OURS)
         and full.is_file()
     )
 

@@ -86,7 +86,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         (folder / name).write_text(json.dumps(churn))
     shown = {"output_type": "display_data", "metadata": {}, "data": {"text/html": "<b>from elsewhere</b>"}}
     churn["cells"][2]["outputs"] = [shown]
-    (folder / "untrusted.ipynb").write_text(json.dumps(churn))
+    for name in ("untrusted.ipynb", "received.ipynb"):
+        (folder / name).write_text(json.dumps(churn))
     many = notebook(
         {f"n{number}": f"x{number} = {number}" for number in range(1000)},
         nbship={"id": "many", "model": "churn", "profile": "default"},

@@ -176,6 +176,19 @@ def test_an_export_is_begun_with_what_was_said(desk: Desk) -> None:
     }
 
 
+def test_an_export_from_the_palette_asks_where_to(desk: Desk) -> None:
+    desk.show(instead={"POST jobs": (202, contract("job-running"))})
+    desk.page.keyboard.press("Control+Shift+c")
+    desk.page.locator(".lm-CommandPalette-input").fill("Export the Notebook to a Package")
+    desk.page.keyboard.press("Enter")
+    asked = desk.page.locator(".jp-Dialog")
+    expect(asked.get_by_role("textbox")).to_have_value("churn")
+    with desk.page.expect_response(lambda answer: answer.request.method == "POST" and "jobs" in answer.url):
+        asked.get_by_role("button", name="Export").click()
+    (body,) = desk.answers.bodies("jobs")
+    assert body == {"kind": "export", "path": "churn.ipynb", "to": "churn", "yes": False, "fresh": False}
+
+
 def job(name: str) -> dict[str, Any]:
     return {**contract(name), "path": "churn.ipynb", "model": None}
 

@@ -242,6 +242,21 @@ def test_an_untrusted_notebook_moves_nothing_until_it_is_trusted(own: Desk) -> N
     own.command("docmanager:open", path="strange.ipynb")
 
 
+def test_a_notebook_that_becomes_trusted_by_itself_is_seen_to_be(own: Desk) -> None:
+    own.reset()
+    own.command("docmanager:open", path="received.ipynb")
+    expect(own.panel).to_contain_text("Not trusted")
+    own.page.evaluate(
+        """() => {  // as Jupyter does when cells are run, without any change of what they hold
+            for (const cell of jupyterapp.shell.currentWidget.content.model.cells) {
+                cell.trusted = true;
+            }
+        }"""
+    )
+    expect(own.panel).not_to_contain_text("Not trusted")
+    own.command("docmanager:open", path="strange.ipynb")
+
+
 def test_a_busy_kernel_holds_nothing_up_and_a_dead_one_lost_nothing(own: Desk) -> None:
     own.reset()
     own.show()

@@ -127,3 +127,13 @@ def test_a_query_tells_its_files() -> None:
     assert readers.source_of("duckdb", "sql", ("select * from 'data/x.parquet'",), {}) == Path(
         "data/x.parquet"
     )
+
+
+@pytest.mark.usefixtures("files")
+def test_what_we_read_of_our_own_is_no_data_of_the_user(kernel: Any) -> None:
+    kernel.run("import nbship_magics.panel, pathlib")
+    kernel.run(
+        "with open(pathlib.Path(nbship_magics.panel.__file__).parent / 'static' / 'widget.js') as f: f.read()"
+    )
+    kernel.run("with open('x.csv') as f: f.read()")
+    assert [read.name for read in kernel.facts("dataset")] == ["x.csv"]

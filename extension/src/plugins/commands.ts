@@ -1,10 +1,12 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, showErrorMessage } from '@jupyterlab/apputils';
+import { ICommandPalette, InputDialog, showErrorMessage } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 
 import { shipIcon } from '../panel';
 import { type ActionName, failureOf } from '../view/situation';
+import { folderFor } from '../view/Export';
+import type { Words } from '../view/words';
 import { ISidebar } from './token';
 
 const NO_ARGUMENTS = { args: { type: 'object', properties: {} } };
@@ -20,11 +22,13 @@ const EXPORT = {
   args: {
     type: 'object',
     properties: {
-      to: { type: 'string', description: 'The folder below the server’s root; made if missing' },
+      to: {
+        type: 'string',
+        description: 'The folder below the server’s root, made if missing; asked for if left out'
+      },
       yes: { type: 'boolean', description: 'Steps may write to databases and to the network' },
       fresh: { type: 'boolean', description: 'Run the notebook although nothing changed' }
-    },
-    required: ['to']
+    }
   }
 };
 const JUMP = {
@@ -75,17 +79,18 @@ export const commands: JupyterFrontEndPlugin<void> = {
       },
       'nbship:register': action('register', words.__('Register a Model…')),
       'nbship:rollback': action('rollback', words.__('Roll Back the Model…')),
-      'nbship:retrain': action('retrain', words.__('Retrain the Model…'))
+      'nbship:retrain': action('retrain', words.__('Retrain the Model…')),
+      'nbship:export': {
+        label: words.__('Export the Notebook to a Package…'),
+        isEnabled: () => sidebar.notebook.current !== null,
+        describedBy: EXPORT,
+        execute: args => exportTo(sidebar, args, words)
+      }
     };
     const withArguments: Record<string, Options> = {
       'nbship:promote': action('promote', words.__('Promote a Version…')),
       'nbship:challenge': action('challenge', words.__('Try a Version beside the Champion…')),
       'nbship:archive': action('archive', words.__('Archive a Version…')),
-      'nbship:export': {
-        label: words.__('Export the Notebook to a Package'),
-        describedBy: EXPORT,
-        execute: args => exportTo(sidebar, args)
-      },
       'nbship:jump': {
         label: words.__('Go to a Cell'),
         describedBy: JUMP,
@@ -103,11 +108,19 @@ export const commands: JupyterFrontEndPlugin<void> = {
 };
 
 /** Begin an export and show it; a refusal is told, since nobody may be looking at the panel. */
-async function exportTo(sidebar: ISidebar, args: Readonly<Record<string, unknown>>): Promise<void> {
+async function exportTo(
+  sidebar: ISidebar,
+  args: Readonly<Record<string, unknown>>,
+  words: Words
+): Promise<void> {
   sidebar.open();
+  const to = typeof args['to'] === 'string' ? args['to'] : await askFolder(sidebar, words);
+  if (to === null) {
+    return;
+  }
   try {
     await sidebar.actions.startExport?.({
-      to: String(args['to']),
+      to,
       yes: args['yes'] === true,
       fresh: args['fresh'] === true
     });
@@ -115,4 +128,18 @@ async function exportTo(sidebar: ISidebar, args: Readonly<Record<string, unknown
     const { what, help } = failureOf(error);
     await showErrorMessage('nbship', help ? `${what} ${help}` : what);
   }
+}
+
+/** Ask where to; null where nothing was said. */
+async function askFolder({ notebook }: ISidebar, words: Words): Promise<string | null> {
+  if (notebook.current === null) {
+    return null;
+  }
+  const { value } = await InputDialog.getText({
+    title: words.__('Export the Notebook to a Package'),
+    label: words.__('Into the folder'),
+    text: folderFor(notebook.current),
+    okLabel: words.__('Export')
+  });
+  return value?.trim() || null;
 }

@@ -40,7 +40,7 @@ export function Export({ notebook, workbench, actions }: Props) {
 }
 
 /** A folder named as the notebook, beside it. */
-const folderFor = (notebook: Notebook): string => {
+export const folderFor = (notebook: Notebook): string => {
   const name = notebook.name.replace(/\.[^.]+$/, '').replace(/[^\w.-]+/g, '-');
   return notebook.path.slice(0, notebook.path.length - notebook.name.length) + name;
 };

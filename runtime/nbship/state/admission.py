@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from nbship import config, names
 from nbship.errors import InputError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from nbship.config import Config
 
 DEFAULT = "default"
+#: Stands for the address of a policy that the project names and the server's configuration does not trust.
+NOT_TRUSTED: Final = "(named by pyproject.toml, not trusted here: c.NbshipLab.trust_project = True)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ def admitted(settings: Config, profile: str, admission: Admission) -> tuple[Conf
     """
     if profile in admission.profiles:
         named = replace(settings, tracking_uri=admission.profiles[profile], origin="environment")
-        return (named, ()) if admission.trust_project else (_without_log(named), ())
+        return (named, ()) if admission.trust_project else (_without_addresses(named), ())
     if admission.trust_project:
         return settings, ()
     if profile != DEFAULT:
@@ -60,19 +63,33 @@ def admitted(settings: Config, profile: str, admission: Admission) -> tuple[Conf
             help=f"profiles: {known}; c.NbshipLab.tracking_profiles in the server's configuration adds one",
         )
     if settings.origin != "pyproject":
-        return _without_log(settings), ()
+        return _without_addresses(settings), ()
     problem = Problem(
         what="The tracking store that pyproject.toml names is not used here",
         where=str(settings.project) if settings.project else None,
         help="If it is yours, say c.NbshipLab.trust_project = True in the Jupyter server's configuration.",
     )
     own = f"sqlite:///{settings.home / names.FILE_DATABASE}"
-    return _without_log(replace(settings, tracking_uri=own, origin="home")), (problem,)
+    return _without_addresses(replace(settings, tracking_uri=own, origin="home")), (problem,)
 
 
-def _without_log(settings: Config) -> Config:
-    """Take the address of the prediction log away: home's own, or the environment's, holds."""
-    return replace(settings, monitor={key: value for key, value in settings.monitor.items() if key != "log"})
+def _without_addresses(settings: Config) -> Config:
+    """Take away what the project names: home's own, or the environment's, holds.
+
+    A policy is not left out, which would allow what it refuses: it cannot be read, and so refuses all it might refuse.
+    """
+    monitor = {key: value for key, value in settings.monitor.items() if key != "log"}
+    policy = settings.policy
+    if policy is not None and not _is_beside(policy, settings.project):
+        policy = NOT_TRUSTED
+    return replace(settings, monitor=monitor, policy=policy, artifacts_named=None)
+
+
+def _is_beside(address: str, project: Path | None) -> bool:
+    """Whether a policy is a file that lies with its project; reading another one may hang, or tell what it holds."""
+    if "://" in address or project is None:
+        return False
+    return Path(address).expanduser().resolve().is_relative_to(project.parent.resolve())
 
 
 def loaded(profile: str, admission: Admission) -> tuple[Config, tuple[Problem, ...]]:

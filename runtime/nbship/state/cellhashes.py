@@ -23,8 +23,9 @@ def hashes_of(version: ModelVersion) -> Mapping[str, str]:
 def difference(version: ModelVersion, cells: Sequence[tuple[str, str]]) -> Difference:
     """Compare the code cells of an open notebook, ``(id, source)`` in order, with those that made a version.
 
-    A cell that was never run when the version was made is not among its cells: it counts as added. Empty cells are
-    no cells. Of cells that were recorded without an id only the content is known: those that are gone are taken for
+    A cell that was never run when the version was made is not among its cells. It counts as added where it stands
+    above one of them; what follows the last of them comes after the model: it plots, or tries on. Empty cells are no
+    cells. Of cells that were recorded without an id only the content is known: those that are gone are taken for
     the old content of those that are new, in their order.
     """
     known = hashes_of(version)
@@ -40,6 +41,8 @@ def difference(version: ModelVersion, cells: Sequence[tuple[str, str]]) -> Diffe
     pairs = min(len(nameless), len(added))
     changed, added = [*changed, *added[:pairs]], added[pairs:]
     gone = [name for name in gone if name not in nameless[:pairs]]
+    last = max((place for place, name in enumerate(now) if name not in added), default=-1)
+    added = [name for place, name in enumerate(now) if name in added and place < last]
     same = sum(digest in moved for name, digest in now.items() if name not in changed)
     return Difference(
         version=version.version,

@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nbship import store
+from nbship import policy, store
 from nbship.config import Config
 from nbship.drift import DriftReport, FeatureDrift, Test
-from nbship.errors import InputError
+from nbship.errors import InputError, StoreError
 from nbship.model import ModelVersion, Severity, Window
 from nbship.profile import ColumnProfile, profile
 from nbship.registry.assignment import Assignment, staged
@@ -55,6 +55,23 @@ def test_addresses_of_a_project_are_not_opened_unless_it_is_trusted() -> None:
     assert admission.admitted(PROJECTS, "default", trusting) == (PROJECTS, ())
 
 
+@pytest.mark.parametrize(
+    "named", ["https://evil.example/policy.toml", "s3://evil/policy.toml", "/etc/policy.toml"]
+)
+def test_a_policy_from_elsewhere_is_not_read_and_refuses_instead(tmp_path: Path, named: str) -> None:
+    project = replace(
+        WHERE, project=tmp_path / "pyproject.toml", policy=named, artifacts_named="s3://evil/artifacts"
+    )
+    settings, _ = admission.admitted(project, "default", admission.parse('{"profiles": {}}'))
+    assert settings.artifacts_named is None
+    with pytest.raises(StoreError, match="trust_project"):
+        policy.enforced(settings)
+    beside = replace(project, policy=str(tmp_path / "policy.toml"))
+    assert (
+        admission.admitted(beside, "default", admission.parse('{"profiles": {}}'))[0].policy == beside.policy
+    )
+
+
 def test_the_servers_environment_is_its_own_choice() -> None:
     own = replace(WHERE, tracking_uri="https://mlflow.example", origin="environment")
     assert admission.admitted(own, "default", admission.parse('{"profiles": {}}'))[0] == own
@@ -65,15 +82,25 @@ def test_a_cell_that_moved_is_the_same_and_blanks_are_nothing() -> None:
     known = version(**{"nbship.cell_hashes": hashes})
     found = cellhashes.difference(known, [("new", "x\n"), ("b", "y  "), ("empty", " \n")])
     assert (found.changed, found.added, found.removed, found.same) == ((), (), (), 2)
-    found = cellhashes.difference(known, [("b", "z"), ("c", "w")])
+    found = cellhashes.difference(known, [("c", "w"), ("b", "z")])
     assert (found.changed, found.added, found.removed, found.same) == (("b",), ("c",), ("a",), 0)
+
+
+def test_cells_below_those_that_made_the_version_are_no_difference() -> None:
+    known = version(
+        **{"nbship.cell_hashes": json.dumps({"a": source_hash("x"), "b": source_hash("register")})}
+    )
+    found = cellhashes.difference(known, [("a", "x"), ("b", "register"), ("plot", "plot"), ("more", "y")])
+    assert (found.changed, found.added, found.removed, found.same) == ((), (), (), 2)
 
 
 def test_cells_that_were_recorded_without_an_id_are_known_by_their_content() -> None:
     hashes = {f"#{place}": source_hash(source) for place, source in enumerate(("x", "fit(2)", "z"), start=1)}
     known = version(**{"nbship.cell_hashes": json.dumps(hashes)})
-    found = cellhashes.difference(known, [("a", "x"), ("b", "fit(5)"), ("c", "z"), ("d", "new")])
-    assert (found.changed, found.added, found.removed, found.same) == (("b",), ("d",), (), 2)
+    found = cellhashes.difference(known, [("a", "x"), ("d", "new"), ("b", "fit(5)"), ("c", "z")])
+    assert (found.changed, found.added, found.removed, found.same) == (("d",), ("b",), (), 2)
+    found = cellhashes.difference(known, [("a", "x"), ("b", "fit(2)"), ("c", "other")])
+    assert (found.changed, found.added, found.removed, found.same) == (("c",), (), (), 2)
     found = cellhashes.difference(known, [("a", "x")])
     assert (found.changed, found.added, found.removed, found.same) == ((), (), ("#2", "#3"), 1)
 
