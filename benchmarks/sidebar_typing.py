@@ -22,9 +22,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "scripts")]
-from lab_server import FLAGS, TOKEN, chromium, jupyter_lab
-from panel_answers import Answers
-from panel_desk import LOADING_MS, notebook
+from lab_server import FLAGS, TOKEN, chromium, jupyter_lab  # noqa: E402
+from panel_answers import Answers  # noqa: E402
+from panel_desk import LOADING_MS, notebook  # noqa: E402
 
 PAUSE_MS = 4000
 #: From a key to the frame that shows it: the message runs when the frame has been drawn.
