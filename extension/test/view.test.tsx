@@ -37,6 +37,13 @@ test('features stand worst first, and what is within limits is folded', () => {
   expect(panel.textContent).toContain('tenure');
 });
 
+test('a limit has as many digits as say something', () => {
+  const state = example('state-drifting.json');
+  const [feature] = state.drift.flatMap(drift => drift.features);
+  Object.assign(feature ?? {}, { thresholds: [0.1, 0.2, 0.27767760950123] });
+  expect(renderState(state).textContent).toContain('limit 0.278');
+});
+
 test('a severity is an icon and a word', () => {
   const panel = renderState(example('state-drifting.json'));
   for (const group of panel.querySelectorAll('.jp-nbship-group')) {

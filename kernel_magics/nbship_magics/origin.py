@@ -10,6 +10,7 @@ import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from nbship.facts import SessionStarted
@@ -43,6 +44,20 @@ def notebook_path(namespace: dict[str, Any]) -> Path | None:
     """Give the notebook's file where the front end tells it: Jupyter by environment, VS Code by a variable."""
     told = os.environ.get("JPY_SESSION_NAME") or namespace.get("__vsc_ipynb_file__")
     return Path(told) if isinstance(told, str) and told else None
+
+
+def running_cell(shell: Any) -> SimpleNamespace | None:
+    """Give the cell that runs now as ``pre_run_cell`` is told of it; None where none does, or no kernel tells."""
+    parent: dict[str, Any] = getattr(shell, "parent_header", None) or {}
+    content = parent.get("content", {})
+    if parent.get("header", {}).get("msg_type") != "execute_request" or "code" not in content:
+        return None
+    return SimpleNamespace(
+        raw_cell=content["code"],
+        silent=bool(content.get("silent", False)),
+        store_history=bool(content.get("store_history", True)),
+        cell_id=parent.get("metadata", {}).get("cellId"),
+    )
 
 
 def _metadata(path: Path | None) -> dict[str, Any]:

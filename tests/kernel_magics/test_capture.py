@@ -12,6 +12,7 @@ import pytest
 from nbship.fingerprint import fingerprint_file
 from nbship.journal import Blobs
 from nbship.profile import Profile
+from nbship.sourcehash import source_hash
 
 TRAIN = """
 import numpy as np, pandas as pd
@@ -32,6 +33,20 @@ def data(tmp_path: Path) -> Path:
 
 def named(facts: list[Any]) -> dict[str, Any]:
     return {fact.name: fact for fact in facts}
+
+
+def test_the_cell_that_loads_us_is_one_of_the_notebooks_too(empty: Any) -> None:
+    source = "load()\nSEED = 3"
+    empty.shell.user_ns["load"] = empty.load
+    empty.shell.parent_header = {
+        "header": {"msg_type": "execute_request"},
+        "content": {"code": source, "silent": False, "store_history": True},
+        "metadata": {"cellId": "first"},
+    }
+    empty.run(source, cell="first")
+    (ran,) = empty.facts("cell")
+    assert (ran.cell, ran.source_hash, ran.succeeded) == ("first", source_hash(source), True)
+    assert [(one.name, one.value) for one in empty.facts("parameter")] == [("SEED", 3)]
 
 
 def test_a_cell_leaves_how_it_ran(kernel: Any) -> None:

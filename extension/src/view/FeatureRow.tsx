@@ -2,7 +2,7 @@ import { useState } from 'react';
 
 import { Disclosure } from './Disclosure';
 import { Distribution } from './Distribution';
-import { score } from './format';
+import { bound, score } from './format';
 import { Mark } from './Icon';
 import { limit, type Row } from './ranking';
 import type { Actions } from './situation';
@@ -67,7 +67,7 @@ function Head({ row }: { row: Row }) {
           )}
           {score(row.value)}
         </span>
-        {line !== null && <small>{words.__('limit %1', line)}</small>}
+        {line !== null && <small>{words.__('limit %1', bound(line))}</small>}
       </span>
     </>
   );

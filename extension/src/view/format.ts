@@ -57,3 +57,8 @@ const signed = new Intl.NumberFormat(undefined, {
 
 /** A difference, with its sign. */
 export const change = (value: number): string => signed.format(value);
+
+const brief = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
+
+/** A limit, which may lie far below one: three digits that say something. */
+export const bound = (value: number): string => brief.format(value);
