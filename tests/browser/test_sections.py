@@ -154,7 +154,7 @@ def test_the_cells_show_proposals_and_problems(desk: Desk) -> None:
     expect(cells).to_contain_text("3 steps, 2 proposed")
     expect(cells).to_contain_text("changes columns of `customers` · 86% sure")
     expect(cells).to_contain_text("ran before the cell above it")
-    cells.get_by_role("button", name="Go to cell 7").first.click()
+    cells.get_by_role("button", name="Go to cell 6").first.click()
     expect(desk.page.locator(".jp-Cell.jp-mod-active")).to_contain_text("RandomForestClassifier")
 
 
@@ -208,7 +208,7 @@ def test_a_failed_export_leads_to_the_cell(desk: Desk) -> None:
     desk.show(jobs=[job("job-failed")])
     export = desk.section("Export")
     expect(export.get_by_role("alert")).to_contain_text("KeyError: 'income'")
-    export.get_by_role("button", name="Go to cell 8").click()
+    export.get_by_role("button", name="Go to cell 7").click()
     expect(desk.page.locator(".jp-Cell.jp-mod-active")).to_contain_text("model.score")
 
 

@@ -90,7 +90,7 @@ function Jumps({ step, jump }: { step: ProposedStep; jump: Actions['jump'] }) {
   return (
     <span className="jp-nbship-jumps">
       {step.cells.slice(0, JUMPS).map((cell, place) => {
-        const label = String((step.indexes[place] ?? place) + 1);
+        const label = String(step.indexes[place] ?? place);
         return jump === undefined ? (
           <span key={cell}>{label}</span>
         ) : (
@@ -159,7 +159,7 @@ function Where({ problem, jump }: { problem: CellProblem; jump: Actions['jump'] 
   if (cell === null || jump === undefined) {
     return null;
   }
-  const label = problem.index === null ? '' : String(problem.index + 1);
+  const label = String(problem.index ?? '');
   return (
     <button type="button" className="jp-nbship-link" onClick={() => jump(cell)}>
       {words.__('Go to cell %1', label)}

@@ -38,7 +38,7 @@ export function JobCard({ job, actions }: Props) {
         )}
         {cell !== null && jump !== undefined && (
           <button type="button" onClick={() => jump(cell)}>
-            {words.__('Go to cell %1', cell + 1)}
+            {words.__('Go to cell %1', cell)}
           </button>
         )}
       </div>

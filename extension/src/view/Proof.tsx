@@ -126,7 +126,7 @@ function Finding({ finding, jump }: { finding: ExportFinding; jump: Actions['jum
       </div>
       {cell !== null && jump !== undefined && (
         <button type="button" className="jp-nbship-link" onClick={() => jump(cell)}>
-          {words.__('Go to cell %1', cell + 1)}
+          {words.__('Go to cell %1', cell)}
         </button>
       )}
     </li>
