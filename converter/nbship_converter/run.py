@@ -27,6 +27,8 @@ __all__ = ["clean_run", "raised", "run_environment"]
 
 #: Seconds a cell may take before the run is given up.
 CELL_TIMEOUT_S = 1800
+#: Lines of an error that somebody reads where it is told; the notebook has them all.
+_MOST_LINES = 4
 _CROWDED = (
     f"The notebook's folder holds more than {MOST_FILES:,} files, and only the nearest and those that the notebook"
     " names were taken along: give the notebook a folder of its own."
@@ -134,11 +136,21 @@ def _failed(notebook: Notebook, index: int, error: Any) -> CellError:
 def raised(notebook: Notebook, index: int, kind: str, value: str, *, line: int | None = None) -> CellError:
     """Give the error that tells which cell raised what, and what to do."""
     return CellError(
-        f"the notebook raised {kind}: {value}",
+        f"the notebook raised {kind}: {_brief(value)}",
         where=f"{notebook.name}, cell {index}" + (f", line {line}" if line else ""),
         help=_defined_later(notebook, index, value)
         or "Make it run top to bottom in a fresh kernel (Restart and run all), or tag the cell `skip`.",
     )
+
+
+def _brief(text: str) -> str:
+    r"""Give what an error says; of one that tells a whole story, its beginning and its end.
+
+    >>> _brief("10 fits failed.\n---\nTraceback:\n  File a\n  File b\nValueError: no such solver")
+    '10 fits failed.\n…\nValueError: no such solver'
+    """
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+    return "\n".join(lines if len(lines) <= _MOST_LINES else (lines[0], "…", lines[-1]))
 
 
 def _defined_later(notebook: Notebook, index: int, error: str) -> str:
