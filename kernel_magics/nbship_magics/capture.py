@@ -62,7 +62,8 @@ class Capture:
         self._imports.install()
         self._hand.install(self._shell.ast_transformers)
         self._figures.install()
-        self.before_cell(origin.running_cell(self._shell))  # the cell that loads us is one of the notebook's, too
+        # the cell that loads us is one of the notebook's, too
+        self.before_cell(origin.running_cell(self._shell))
 
     def _begin_session(self) -> None:
         self.session.record(origin.session_started(self._namespace))

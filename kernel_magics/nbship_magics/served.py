@@ -331,4 +331,5 @@ if __name__ == "__main__":
     _told = sys.stdout
     sys.stdout = sys.stderr  # the notebook's own prints
     _result = trial(Path(_source), Path(_data) if _data else None, Path(_output), json.load(sys.stdin))
-    _told.write(json.dumps(_result))
+    # nobody would flush it at the end: it is sys.stdout no more
+    print(json.dumps(_result), file=_told, flush=True)

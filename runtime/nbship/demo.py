@@ -47,6 +47,7 @@ NEEDS = (
     "nbclient",
     "nbformat",
     "pandas",
+    "pandera",
     "sklearn",
 )
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -45,27 +42,3 @@ def test_commands_run_in_a_home_of_their_own_and_reach_no_other_server(
     environment = demo.Place(root=tmp_path).environment
     assert "MLFLOW_TRACKING_URI" not in environment
     assert environment["NBSHIP_HOME"] == str(tmp_path / "home")
-
-
-@pytest.mark.slow
-def test_the_whole_story_is_told_to_its_good_end(tmp_path: Path) -> None:
-    nbship = Path(sys.executable).with_name("nbship")
-    ended = subprocess.run(
-        [nbship, "demo", "--to", "story"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    said = ended.stdout
-    assert ended.returncode == 0, said[-3000:] + ended.stderr[-3000:]
-    assert re.search(r"run +[0-9a-f]{32}", said)
-    assert re.search(r"dataset +\S*bikeshare\.csv +b3:[0-9a-f]+", said)
-    assert re.search(r"registered +bikeshare, version 1", said)
-    assert re.search(r"^  together +equal$", said, flags=re.MULTILINE)
-    assert re.search(r"^  equal +model$", said, flags=re.MULTILINE)
-    assert not re.search(r"^  (different|missing|unchecked) ", said, flags=re.MULTILINE)
-    assert "Success: no issues found" in said
-    assert re.search(r"pytest -q +\d+ passed", said)
-    (hr,) = re.findall(r"^  hr +(.*)$", said, flags=re.MULTILINE)
-    (temp,) = re.findall(r"^  temp +(.*)$", said, flags=re.MULTILINE)
-    assert "critical" not in hr
-    assert temp.split()[1::2] == ["critical", "critical", "critical"]
-    repository = tmp_path / "story" / "bikeshare"
-    assert repository.joinpath("src", "bikeshare", "pipeline.py").exists()

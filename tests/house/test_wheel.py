@@ -1,10 +1,12 @@
 """The wheel, built from a clean copy of the sources and installed where nothing else is.
 
-One build and two environments serve all tests here; ``make wheel`` runs them apart from the others.
+One build and three environments serve all tests here; ``make wheel`` runs them apart from the others.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,13 +30,17 @@ class Environment:
 
     folder: Path
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        place = self.folder.parent / f"{self.folder.name}-home"
+    @property
+    def home(self) -> Path:
+        return self.folder.parent / f"{self.folder.name}-home"
+
+    def run(self, *command: str, more: str = "") -> subprocess.CompletedProcess[str]:
+        place = self.home
         place.mkdir(exist_ok=True)
         tools = self.folder / "bin"
         assert shutil.which("node", path=str(tools)) is None
         variables = {
-            "PATH": str(tools),
+            "PATH": f"{tools}{os.pathsep}{more}" if more else str(tools),
             "HOME": str(place),
             "LANG": "C.UTF-8",
             "JUPYTER_CONFIG_DIR": str(place / "config"),
@@ -89,12 +95,12 @@ def names(wheel: Path) -> set[str]:
         return set(archive.namelist())
 
 
-def install(wheel: Path, extra: str, folder: Path) -> Environment:
+def install(wheel: Path, extra: str, folder: Path, *others: str) -> Environment:
     succeed(UV, "venv", "--quiet", "--python", sys.executable, str(folder), cwd=folder.parent)
     wanted = f"nbship{extra} @ {wheel.as_uri()}"
     # The lock only holds versions here: what is installed is what the wheel asks for.
     where = ("--python", str(folder / "bin" / "python"), "--constraint", str(ROOT / "requirements.lock"))
-    succeed(UV, "pip", "install", "--quiet", *where, wanted, cwd=folder.parent)
+    succeed(UV, "pip", "install", "--quiet", *where, wanted, *others, cwd=folder.parent)
     return Environment(folder)
 
 
@@ -106,6 +112,12 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
 @pytest.fixture(scope="module")
 def lab(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return install(wheel, "[lab]", tmp_path_factory.mktemp("lab") / "venv")
+
+
+@pytest.fixture(scope="module")
+def everything(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """What the README tells to install, and what the demo's notebook imports."""
+    return install(wheel, "[all]", tmp_path_factory.mktemp("all") / "venv", "matplotlib", "scikit-learn")
 
 
 def test_the_wheel_holds_the_built_front_end(names: set[str]) -> None:
@@ -167,7 +179,7 @@ def test_the_demo_says_what_it_needs_and_writes_nothing(bare: Environment) -> No
     ended = bare.run("nbship", "demo", "--to", "story")
     assert ended.returncode == 2
     assert "pip install 'nbship[all]'" in ended.stderr
-    assert not (bare.folder.parent / "venv-home" / "story").exists()
+    assert not (bare.home / "story").exists()
 
 
 def test_jupyterlab_finds_the_extension_without_node(lab: Environment) -> None:
@@ -190,3 +202,24 @@ def test_the_server_extension_starts_without_any_other_extra(lab: Environment) -
     ended = lab.run("python", "-c", "import nbship_lab, sys; print(*sys.modules)")
     assert ended.returncode == 0, ended.stderr
     assert {"mlflow", "pandas", "libcst"}.isdisjoint(ended.stdout.split())
+
+
+def test_the_whole_story_is_told_to_its_good_end(everything: Environment) -> None:
+    git = str(Path(shutil.which("git") or "").parent)
+    ended = everything.run("nbship", "demo", "--to", "story", more=git)
+    said = ended.stdout
+    assert ended.returncode == 0, said[-3000:] + ended.stderr[-3000:]
+    assert re.search(r"run +[0-9a-f]{32}", said)
+    assert re.search(r"dataset +\S*bikeshare\.csv +b3:[0-9a-f]+", said)
+    assert re.search(r"registered +bikeshare, version 1", said)
+    assert re.search(r"^  together +equal$", said, flags=re.MULTILINE)
+    assert re.search(r"^  equal +model$", said, flags=re.MULTILINE)
+    assert not re.search(r"^  (different|missing|unchecked) ", said, flags=re.MULTILINE)
+    assert "Success: no issues found" in said
+    assert re.search(r"pytest -q +\d+ passed", said)
+    (hr,) = re.findall(r"^  hr +(.*)$", said, flags=re.MULTILINE)
+    (temp,) = re.findall(r"^  temp +(.*)$", said, flags=re.MULTILINE)
+    assert "critical" not in hr
+    assert temp.split()[1::2] == ["critical", "critical", "critical"]
+    repository = everything.home / "story" / "bikeshare"
+    assert repository.joinpath("src", "bikeshare", "pipeline.py").exists()

@@ -91,10 +91,11 @@ def _run(
             )
         except subprocess.TimeoutExpired:
             return {"status": "raised", "error": f"it took longer than {TIMEOUT_S} s"}
-    if done.returncode != 0:
+    try:
+        told: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:  # it ended before it came to an answer
         lines = [line for line in done.stderr.strip().splitlines() if line.strip()]
         return {"status": "raised", "error": lines[-1][:300] if lines else "no output"}
-    told: dict[str, Any] = json.loads(done.stdout)
     return told
 
 
