@@ -142,7 +142,7 @@ def measure(page: Any, keys: int, typed: Typed) -> None:
 def spent_ms(session: Any) -> float:
     """Give what the main thread has worked so far, in milliseconds."""
     metrics = session.send("Performance.getMetrics")["metrics"]
-    return 1e3 * next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+    return 1e3 * float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
 
 def table(found: dict[str, Typed], given: argparse.Namespace) -> None:
