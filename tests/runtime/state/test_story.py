@@ -156,8 +156,8 @@ def test_a_day_at_the_panel(panel: Panel) -> None:
     # the open notebook against a version
     cells = [
         {"id": "load", "source": "x = 1  "},
-        {"id": "fit", "source": "fit(x, 2)"},
         {"id": "new", "source": "y"},
+        {"id": "fit", "source": "fit(x, 2)"},
     ]
     assert panel.ask("difference", version=1, cells=cells) == {
         "version": 1,
