@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,16 @@ class Place:
     def stop(self) -> None:
         """Stop it, with all its kernels and jobs."""
         self._lab.close()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep MLflow's database to ourselves."""
+        with contextlib.closing(
+            sqlite3.connect(self._scratch / "home" / "mlflow.db", timeout=30)
+        ) as database:
+            database.execute("BEGIN EXCLUSIVE")
+            yield
+            database.rollback()
 
     def nbship(self, *arguments: str) -> None:
         """What somebody else does, in a terminal."""
@@ -159,6 +170,17 @@ def test_a_kernel_that_is_killed_takes_nothing_with_it(page: Page, panel: Locato
     expect(panel).to_contain_text("@champion")
     run(page)
     expect(version(panel, 3)).to_be_visible(timeout=LONG_MS)
+
+
+def test_a_store_that_somebody_locks_leaves_what_was_known_and_is_read_again(
+    panel: Locator, place: Place
+) -> None:
+    with place.locked():
+        panel.get_by_role("button", name="Refresh").click()
+        expect(panel).to_contain_text("Registry away. Last known state:", timeout=LONG_MS)
+        expect(panel).to_contain_text("@champion")
+    panel.get_by_role("button", name="Refresh").click()
+    expect(panel).to_contain_text("Registry read", timeout=LONG_MS)
 
 
 def test_a_server_that_is_started_again_is_found_again(panel: Locator, place: Place) -> None:
