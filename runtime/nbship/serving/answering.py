@@ -23,12 +23,15 @@ from nbship.serving import wire
 from nbship.serving.asking import Asked, Problem, Reader, RejectedError
 from nbship.serving.metrics import Metrics
 from nbship.serving.pool import MOVED, Failure, Job, Outcome, Pool
+from nbship.serving.restraint import Allowance, Breaker
 from nbship.serving.settings import Settings, Table, Up
 from nbship.serving.spool import Line, Spool
 
 PROBABILITY = "probability."
 #: Rows that are logged in one go; more would hold up everybody else.
 _AT_ONCE = 256
+#: The status of an answer that did not come in time.
+_TOO_LATE = 504
 #: Requests that may wait for the shadow.
 _SHADOWS_QUEUE = 32
 #: Characters of a body that was no input, for the log.
@@ -66,6 +69,7 @@ class Lane:
         self.version = version
         self.schema = up.schema
         self.names = up.schema.names
+        self.breaker = Breaker()
         self.reader = Reader(up.schema, most_rows=settings.most_rows, extra=settings.extra)
         self.pool = Pool(
             wire.Packer(len(up.schema.fields), numeric=up.schema.numeric),
@@ -86,23 +90,6 @@ class _Rows:
     rows: Sequence[tuple[Any, ...]]
     role: Role
     lane: Lane
-
-
-class Allowance:
-    """So many a second, and a tenth of that in one go."""
-
-    def __init__(self, a_second: float) -> None:
-        self._a_second, self._most = a_second, max(1.0, a_second / 10)
-        self._left, self._at = self._most, 0.0
-
-    def take(self, now: float) -> bool:
-        """Tell whether there is one left at this time, in seconds, and take it."""
-        self._left = min(self._most, self._left + (now - self._at) * self._a_second)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 class Answering:
@@ -173,10 +160,14 @@ class Answering:
     async def _as_canary(
         self, version: int, request: Request, asked: Asked, name: str, key: str | None, champion: Lane
     ) -> Outcome | None:
-        """Let the challenger answer; half of the time there is must be left for the champion."""
+        """Let the challenger answer; half of the time there is must be left for the champion.
+
+        One that hangs is asked now and then only: each time it costs somebody that half.
+        """
         lane = self.lanes.get(version)
         rows: Sequence[tuple[Any, ...]] = asked.rows
-        if lane is None or not lane.pool.connected:
+        now = self._loop.time()
+        if lane is None or not lane.pool.connected or lane.breaker.is_open(now):
             self._log_failure(name, key, request, version, "canary", champion, rows)
             return None
         if lane.schema.fields != champion.schema.fields:
@@ -186,8 +177,10 @@ class Answering:
                 self._reject(request, error, name, version, "canary")
                 return None
         mine = _Rows(name, key, request.at, request.started, rows, "canary", lane)
-        now = self._loop.time()
-        return await self._compute(mine, now + (request.deadline - now) / 2)
+        outcome = await self._compute(mine, now + (request.deadline - now) / 2)
+        hangs = isinstance(outcome, Failure) and outcome.status == _TOO_LATE
+        lane.breaker.note(failed=hangs, now=self._loop.time())
+        return outcome
 
     def shadow(self, request: Request, reply: Reply) -> None:
         """Let the shadow see a request that was answered, if it has the time.

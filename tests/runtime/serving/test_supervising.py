@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as some
 
-from nbship.serving.answering import Allowance
+from nbship.serving.restraint import Allowance, Breaker
 from nbship.serving.schema import Field, Schema
 from nbship.serving.settings import Settings, Table, Up
 from nbship.serving.supervisor import effective
@@ -65,6 +65,23 @@ def test_a_shadow_sees_all_of_a_quiet_server_and_a_part_of_a_busy_one() -> None:
     quiet, busy = Allowance(500), Allowance(500)
     assert all(quiet.take(place / 400) for place in range(4000))
     assert sum(busy.take(place / 5000) for place in range(50_000)) in range(5000, 5060)
+
+
+def test_what_hangs_is_asked_again_now_and_then_until_it_answers() -> None:
+    breaker = Breaker(most=3, rest_s=2)
+    for now in (1.0, 2.0, 3.0):
+        assert not breaker.is_open(now)
+        breaker.note(failed=True, now=now)
+    assert [breaker.is_open(now) for now in (3.1, 4.9, 5.0, 5.1, 6.9, 7.1)] == [
+        True,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
+    breaker.note(failed=False, now=7.2)
+    assert not breaker.is_open(7.3)
 
 
 def test_a_table_and_settings_are_the_same_on_the_other_side() -> None:
