@@ -117,10 +117,9 @@ class Log:
         self.model = model
         self.shown = snapshots.shown(url)
         with self._speaking("opened"):
-            self._fs, root = _filesystem(url)
+            self._fs, root = snapshots.filesystem(url)
             self._root = posixpath.join(root, quote(model, safe=""))
-        protocol = self._fs.protocol
-        names = {protocol} if isinstance(protocol, str) else set(protocol)
+        names = set(snapshots.protocols(self._fs))
         self._takes_whole = bool(names & _OBJECT_STORES)
         self._is_local = "file" in names
 
@@ -371,16 +370,6 @@ def _gaps(parts: Iterable[Part]) -> tuple[str, ...]:
         for writer, known in sorted(numbers.items())
         for number in sorted(set(range(min(known), max(known))) - set(known))
     )
-
-
-def _filesystem(url: str) -> tuple[Any, str]:
-    import fsspec
-
-    if snapshots.is_local(url):
-        path = Path(snapshots.local_path(url)).expanduser().absolute()
-        return fsspec.filesystem("file"), path.as_posix()
-    fs, root = fsspec.core.url_to_fs(url)
-    return fs, str(root)
 
 
 def _write_whole(scratch: Path, target: Path, content: bytes) -> None:
