@@ -93,5 +93,6 @@ def _with_driver(url: str) -> str:
 
 def _options(file: Path | None) -> dict[str, Any]:
     if file is not None:
-        return {"connect_args": {"timeout": _WAIT_S}}
+        # a file is opened in no time: nothing is kept open that somebody would have to close
+        return {"connect_args": {"timeout": _WAIT_S}, "poolclass": sa.NullPool}
     return {"pool_pre_ping": True}  # a server that was started anew has closed what the pool holds
