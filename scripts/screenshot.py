@@ -37,6 +37,13 @@ WIDTHS = (280, 600)
 LONGEST_MS = 120_000
 SETTLED_MS = 2500  # fonts, the kernel's state in the toolbar, the pause before the cells are read
 
+#: The demo is the user's own notebook, which they have trusted.
+TRUST = """() => {
+    for (const cell of jupyterapp.shell.currentWidget.content.model.cells) {
+        cell.trusted = true;
+    }
+}"""
+
 #: The view in a cell's output, from a kernel.
 IN_A_CELL = f"""
 import json
@@ -94,6 +101,7 @@ def _demo_window(browser: Browser, to: Path) -> None:
             page.locator('.jp-SideBar.jp-mod-right li[data-id="nbship-panel"]').click()
             page.locator('.jp-SideBar.jp-mod-left li[data-id="filebrowser"]').click()  # room for code
             page.wait_for_selector("#nbship-panel .jp-nbship-version")
+            page.evaluate(TRUST)
             page.locator(".jp-Notebook .jp-CodeCell").first.click()
             page.add_style_tag(content=".Toastify { display: none }")  # notices come and go
             page.wait_for_timeout(SETTLED_MS)
