@@ -1,4 +1,7 @@
-"""Nothing between the panel and the registry is made up: a kernel, the worker, the store, and the `nbship` command."""
+"""Nothing between the panel and the registry is made up: a kernel, the worker, the store, and the `nbship` command.
+
+One story, told in order: each test goes on where the one before it has left the notebook and its page.
+"""
 
 from __future__ import annotations
 
